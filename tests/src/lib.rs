@@ -1,1 +1,13 @@
-//! stub
+//! What the end-to-end scenarios are made of: test material, publishers, readers, running stacks, and what to look for.
+//!
+//! Everything here stands outside of the product: files, processes, sockets. ffmpeg and GStreamer publish and read, so
+//! that no code of ours judges itself. Nothing waits for a time to pass: [`eventually`] asks until a condition holds.
+
+pub mod eventually;
+pub mod heard;
+pub mod material;
+pub mod playing;
+pub mod recording;
+pub mod running;
+pub mod skipped;
+pub mod slices;

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::spec::Spec;
+
 /// The version in `hello`.
 pub const CONTROL_VERSION: u32 = 1;
 /// How often a worker reports.
@@ -73,6 +75,33 @@ pub struct Hello {
     pub spec_hash: String,
     /// Programme time minus the router's time stamp.
     pub shift_ns: i64,
+    /// The spec's source language.
+    #[serde(default)]
+    pub source: String,
+    /// The spec's target languages.
+    #[serde(default)]
+    pub targets: Vec<String>,
+    /// The spec's hold.
+    #[serde(default)]
+    pub hold_ms: u64,
+}
+
+impl Hello {
+    /// The answer of a worker with this spec, whose source now is `source_id`.
+    pub fn of(spec: &Spec, source_id: &str, shift_ns: i64) -> Hello {
+        Hello {
+            control: CONTROL_VERSION,
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            stream: spec.stream.clone(),
+            session: spec.session.clone(),
+            source_id: source_id.to_owned(),
+            spec_hash: spec.hash(),
+            shift_ns,
+            source: spec.source.clone(),
+            targets: spec.programmes.iter().map(|p| p.target.clone()).collect(),
+            hold_ms: spec.hold_ms,
+        }
+    }
 }
 
 /// What an orchestrator says.

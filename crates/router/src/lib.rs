@@ -1,1 +1,142 @@
-//! stub
+//! A small RTMP hub with MediaMTX's face, for the demo and the tests.
+//!
+//! It takes what publishers send at any path, relays it byte for byte to RTMP and HTTP-FLV readers, tells the
+//! orchestrator by the same hook calls and answers the same control API as MediaMTX, and has a player page. It may not
+//! be used in production, where MediaMTX does this job, nor know what a programme or a dub is: a path is a path.
+//!
+//! ```text
+//! publisher ──RTMP──▶ rtmp ──▶ hub ──queue──▶ rtmp  ──RTMP──▶ reader
+//!                               │ └───queue──▶ watch ──FLV───▶ page
+//!                               ├──▶ hook ──POST──▶ orchestrator
+//!                               └──▶ api  ◀──GET─── orchestrator
+//! ```
+
+mod api;
+mod codec;
+mod flv;
+mod hook;
+mod hub;
+mod path;
+mod queue;
+mod rtmp;
+mod watch;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use axum::serve::ListenerExt as _;
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+pub use hook::Target;
+
+/// How long the last hook calls may take after everything else has ended.
+const LAST_HOOKS: Duration = Duration::from_secs(2);
+
+/// Where to listen and whom to tell.
+pub struct Config {
+    /// For publishers and readers.
+    pub rtmp: SocketAddr,
+    /// For viewers.
+    pub http: SocketAddr,
+    /// For the orchestrator.
+    pub api: SocketAddr,
+    /// The orchestrator.
+    pub hook: Option<Target>,
+}
+
+/// Where it listens; ports that were 0 are real ones.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Listening {
+    /// RTMP.
+    pub rtmp: SocketAddr,
+    /// HTTP-FLV and the page.
+    pub http: SocketAddr,
+    /// `/v3`.
+    pub api: SocketAddr,
+}
+
+/// A hub that listens and does not answer yet.
+pub struct Router {
+    rtmp: TcpListener,
+    http: TcpListener,
+    api: TcpListener,
+    listening: Listening,
+    hook: Option<Target>,
+}
+
+impl Router {
+    /// Binds all three listeners.
+    pub async fn bind(config: Config) -> anyhow::Result<Router> {
+        let rtmp = listen("RTMP", config.rtmp).await?;
+        let http = listen("HTTP", config.http).await?;
+        let api = listen("API", config.api).await?;
+        let listening = Listening {
+            rtmp: rtmp.local_addr()?,
+            http: http.local_addr()?,
+            api: api.local_addr()?,
+        };
+        Ok(Router {
+            rtmp,
+            http,
+            api,
+            listening,
+            hook: config.hook,
+        })
+    }
+
+    /// Where it listens.
+    pub fn listening(&self) -> Listening {
+        self.listening
+    }
+
+    /// Serves until `stop`; then closes all connections and sends the last hook calls.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        // A part that fails takes the others with it.
+        let stop = stop.child_token();
+        let _ended = stop.clone().drop_guard();
+        let (hooks, dispatcher) = hook::channel(self.hook);
+        let dispatcher = tokio::spawn(dispatcher.run());
+        let hub = Arc::new(hub::Hub::new(hooks));
+        let watch = watch::routes(hub.clone(), self.listening);
+        let api = api::routes(hub.clone(), SystemTime::now());
+        let (_, served) = tokio::join!(rtmp::serve(self.rtmp, hub, stop.clone()), async {
+            let served = tokio::try_join!(
+                serve(self.http, watch, stop.clone()),
+                serve(self.api, api, stop.clone())
+            );
+            stop.cancel();
+            served
+        });
+        served.context("HTTP server failed")?;
+        match timeout(LAST_HOOKS, dispatcher).await {
+            Ok(ended) => ended?.context("hook client failed"),
+            Err(_) => {
+                warn!("last hook calls given up");
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn listen(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen for {what} on {address}"))
+}
+
+async fn serve(listener: TcpListener, routes: axum::Router, stop: CancellationToken) -> std::io::Result<()> {
+    let listener = listener.tap_io(|socket| {
+        if let Err(error) = socket.set_nodelay(true) {
+            warn!(%error, "cannot set TCP_NODELAY");
+        }
+    });
+    axum::serve(listener, routes)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
+}

@@ -12,6 +12,10 @@ pub struct Pts(i64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(i64);
 
+/// A reading of this machine's monotonic clock, in nanoseconds. It only ever decides *when* something is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Clock(i64);
+
 fn ns_of_samples(samples: i64, rate: u32) -> i64 {
     div_round(i128::from(samples) * NS_PER_S, i128::from(rate.max(1)))
 }
@@ -103,6 +107,50 @@ impl Span {
     /// The length without its sign.
     pub const fn abs(self) -> Self {
         Self(self.0.saturating_abs())
+    }
+}
+
+impl Clock {
+    /// The clock's zero.
+    pub const ZERO: Self = Self(0);
+
+    /// From nanoseconds.
+    pub const fn from_ns(ns: i64) -> Self {
+        Self(ns)
+    }
+
+    /// In nanoseconds.
+    pub const fn ns(self) -> i64 {
+        self.0
+    }
+
+    /// The offset at which `at` arrives now.
+    pub const fn minus_media(self, at: Pts) -> Span {
+        Span(self.0.saturating_sub(at.0))
+    }
+
+    /// When `at` arrives, at this offset.
+    pub const fn of_media(at: Pts, offset: Span) -> Self {
+        Self(at.0.saturating_add(offset.0))
+    }
+
+    /// What arrives now, at this offset.
+    pub const fn to_media(self, offset: Span) -> Pts {
+        Pts(self.0.saturating_sub(offset.0))
+    }
+}
+
+impl Add<Span> for Clock {
+    type Output = Self;
+    fn add(self, span: Span) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+}
+
+impl Sub for Clock {
+    type Output = Span;
+    fn sub(self, other: Self) -> Span {
+        Span(self.0.saturating_sub(other.0))
     }
 }
 

@@ -1,1 +1,23 @@
-//! stub
+//! Everything that a developer types: `cargo xtask up | publish | demo | test | doctor | ci`.
+//!
+//! It starts the product's own binaries as a user would and looks at them from outside, over sockets and `/proc`.
+//! It may not link a native library: it has to run, and to say what is missing, on a machine that has none of them.
+//! Nothing of it is in an image.
+//!
+//! [`stack`] is the part that the end-to-end tests use as well.
+
+mod checks;
+mod child;
+mod cli;
+mod compile;
+mod demo;
+mod doctor;
+pub mod http;
+mod install;
+mod interrupt;
+mod needs;
+pub mod ports;
+pub mod stack;
+mod up;
+
+pub use cli::run;

@@ -1,0 +1,327 @@
+//! The orchestrator's configuration: variables in, one judged [`Config`] or all problems out.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use dragoman_service::auth::Access;
+use dragoman_service::config::{Check, ConfigError, Secret, Vars, parse};
+use dragoman_service::telemetry;
+use serde::Deserialize;
+use url::Url;
+
+use crate::orchestrator::settings::{self, Settings};
+
+/// Where this service's modes run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Everything on one machine without a GPU.
+    Cpu,
+    /// Everything on one machine with a GPU.
+    Gpu,
+    /// The speech service is somewhere else.
+    Split,
+}
+
+/// Loopback: a listener beyond it needs a key.
+const LISTEN: &str = "127.0.0.1:8080";
+
+/// The variables as they come.
+#[derive(Default, Deserialize)]
+struct Raw {
+    mode: Option<String>,
+    hold: Option<String>,
+    max_wait: Option<String>,
+    max_stale: Option<String>,
+    grace: Option<String>,
+    source: Option<String>,
+    targets: Option<String>,
+    router_url: Option<String>,
+    router_rtsp_url: Option<String>,
+    router_api_url: Option<String>,
+    router_user: Option<String>,
+    router_pass: Option<String>,
+    speech_url: Option<String>,
+    speech_key: Option<String>,
+    speech_device: Option<String>,
+    media_api_key: Option<String>,
+    media_listen: Option<String>,
+    media_max_streams: Option<String>,
+    allow_open: Option<String>,
+    run_dir: Option<String>,
+    xdg_runtime_dir: Option<String>,
+    watch_url: Option<String>,
+    log: Option<String>,
+    log_format: Option<String>,
+}
+
+/// What the orchestrator runs with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Judged, and shown.
+    pub mode: Mode,
+    /// What a stream gets that asks for nothing.
+    pub defaults: Settings,
+    /// R7 of the playout.
+    pub max_wait: Duration,
+    /// R7 of the playout.
+    pub max_stale: Duration,
+    /// How long a publisher may be away.
+    pub grace: Duration,
+    /// The router's addresses.
+    pub router: Router,
+    /// Who dubs.
+    pub speech: Speech,
+    /// Where hooks, API and page are served.
+    pub listen: SocketAddr,
+    /// Who may use them.
+    pub access: Access,
+    /// More streams are refused.
+    pub max_streams: usize,
+    /// Holds the workers' sockets and locks.
+    pub run_dir: PathBuf,
+    /// Where viewers watch; `None` when the page shows no links.
+    pub watch_url: Url,
+    /// What is logged.
+    pub log: telemetry::Options,
+}
+
+/// The router's addresses.
+#[derive(Debug, Clone)]
+pub struct Router {
+    /// Pull from and push to.
+    pub rtmp: Url,
+    /// Pull what RTMP cannot carry.
+    pub rtsp: Option<Url>,
+    /// The control API.
+    pub api: Url,
+    /// Sent along to all three.
+    pub login: Option<(Secret, Secret)>,
+}
+
+/// The speech hosts.
+#[derive(Debug, Clone)]
+pub struct Speech {
+    /// In order of preference.
+    pub urls: Vec<Url>,
+    /// Read again by the workers.
+    pub urls_file: Option<PathBuf>,
+    /// Sent to each of them.
+    pub key: Option<Secret>,
+}
+
+impl Config {
+    /// Judges the variables; the error lists everything that is wrong.
+    pub fn from_vars(vars: &Vars) -> Result<Config, ConfigError> {
+        let mut check = Check::new();
+        let mut raw: Raw = vars.read(&mut check);
+        let ms = Duration::from_millis;
+        let mode = check.choice("MODE", raw.mode, Mode::Cpu, &MODES);
+        judge_mode(&mut check, mode, &raw.speech_url, &raw.speech_key, raw.speech_device.as_deref());
+        let allow_open = check.flag("ALLOW_OPEN", raw.allow_open);
+        let listen = check.address("MEDIA_LISTEN", raw.media_listen, LISTEN);
+        let limit = ms(0)..=Duration::from_secs(60);
+        let config = Config {
+            mode,
+            defaults: judge_defaults(&mut check, raw.source, raw.targets, raw.hold),
+            max_wait: check.duration_in("MAX_WAIT", raw.max_wait, ms(3000), limit.clone()),
+            max_stale: check.duration_in("MAX_STALE", raw.max_stale, ms(6000), limit),
+            grace: check.duration_in("GRACE", raw.grace, ms(15_000), ms(1000)..=Duration::from_secs(600)),
+            router: Router {
+                rtmp: check.url("ROUTER_URL", raw.router_url, "rtmp://127.0.0.1:1935", &["rtmp", "rtmps"]),
+                rtsp: judge_rtsp(&mut check, raw.router_rtsp_url),
+                api: check.url("ROUTER_API_URL", raw.router_api_url, "http://127.0.0.1:9997", &["http"]),
+                login: judge_login(&mut check, raw.router_user.take(), raw.router_pass.take()),
+            },
+            speech: Speech {
+                urls: check.urls("SPEECH_URL", raw.speech_url, "ws://127.0.0.1:8090", &["ws", "wss"]),
+                urls_file: vars.file("SPEECH_URL"),
+                key: check.secret("SPEECH_KEY", raw.speech_key),
+            },
+            listen,
+            access: check.access("MEDIA_API_KEY", raw.media_api_key, listen, allow_open),
+            max_streams: check.number("MEDIA_MAX_STREAMS", raw.media_max_streams, 8, 1..=256),
+            run_dir: judge_run_dir(&mut check, raw.run_dir, raw.xdg_runtime_dir),
+            watch_url: check.url("WATCH_URL", raw.watch_url, "http://127.0.0.1:8888", &["http", "https"]),
+            log: telemetry::Options::check(&mut check, raw.log, raw.log_format),
+        };
+        check.finish().map(|()| config)
+    }
+
+    /// The variables that [`Config::from_vars`] reads and an operator may set.
+    pub fn variables() -> Vec<String> {
+        let ours = |name: &String| name != "XDG_RUNTIME_DIR";
+        dragoman_service::config::variables::<Raw>().into_iter().filter(ours).collect()
+    }
+}
+
+const MODES: [(&str, Mode); 3] = [("cpu", Mode::Cpu), ("gpu", Mode::Gpu), ("split", Mode::Split)];
+
+impl Mode {
+    /// As the variable names it.
+    pub fn name(self) -> &'static str {
+        MODES.iter().find(|(_, mode)| *mode == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// A mode is a promise about the other variables.
+fn judge_mode(
+    check: &mut Check,
+    mode: Mode,
+    speech_url: &Option<String>,
+    speech_key: &Option<String>,
+    device: Option<&str>,
+) {
+    match mode {
+        Mode::Cpu => {}
+        Mode::Gpu if device == Some("cuda") => {}
+        Mode::Gpu => check.problem("SPEECH_DEVICE", device, "cuda, since MODE is gpu"),
+        Mode::Split => {
+            if speech_url.is_none() {
+                check.problem("SPEECH_URL", None, "the speech hosts' URLs, since MODE is split");
+            }
+            if speech_key.is_none() {
+                check.problem("SPEECH_KEY", None, "the speech hosts' key, since MODE is split");
+            }
+        }
+    }
+}
+
+fn judge_defaults(check: &mut Check, source: Option<String>, targets: Option<String>, hold: Option<String>) -> Settings {
+    let hold = check.duration_in("HOLD", hold, Duration::from_millis(2500), Duration::ZERO..=settings::MAX_HOLD);
+    let source = check.parse("SOURCE", source, settings::AUTO.to_owned(), "auto or a language, such as en", |text| {
+        settings::parse_source(text).ok()
+    });
+    let targets = check.languages("TARGETS", targets, "es");
+    let defaults = Settings { source, targets, hold };
+    if defaults.targets.len() > settings::MAX_TARGETS {
+        let found = format!("{} languages", defaults.targets.len());
+        check.problem("TARGETS", Some(&found), &format!("at most {} languages", settings::MAX_TARGETS));
+    }
+    if defaults.check().is_err() {
+        check.problem("TARGETS", Some(&defaults.source), "languages other than SOURCE");
+    }
+    defaults
+}
+
+/// Not set is the default; `none` is no RTSP at all, since an empty variable counts as not set.
+fn judge_rtsp(check: &mut Check, raw: Option<String>) -> Option<Url> {
+    match raw.as_deref() {
+        Some("none") => None,
+        _ => Some(check.url("ROUTER_RTSP_URL", raw, "rtsp://127.0.0.1:8554", &["rtsp", "rtsps"])),
+    }
+}
+
+fn judge_login(check: &mut Check, user: Option<String>, pass: Option<String>) -> Option<(Secret, Secret)> {
+    match (user.is_some(), pass.is_some()) {
+        (true, false) => check.problem("ROUTER_PASS", None, "a value, since ROUTER_USER is set"),
+        (false, true) => check.problem("ROUTER_USER", None, "a value, since ROUTER_PASS is set"),
+        _ => {}
+    }
+    check.secret("ROUTER_USER", user).zip(check.secret("ROUTER_PASS", pass))
+}
+
+/// A socket's path must fit into 104 bytes (the smallest limit of our systems), the longest stream id included.
+const MAX_RUN_DIR: usize = 33;
+
+fn judge_run_dir(check: &mut Check, raw: Option<String>, runtime_dir: Option<String>) -> PathBuf {
+    let own = |dir: String| format!("{dir}/dragoman");
+    let fits = |dir: &String| dir.len() <= MAX_RUN_DIR;
+    let default = runtime_dir.map(own).filter(fits).unwrap_or_else(|| "/tmp/dragoman".to_owned());
+    let expected = format!("an absolute path of at most {MAX_RUN_DIR} bytes");
+    let read = |text: &str| (text.starts_with('/') && text.len() <= MAX_RUN_DIR).then(|| PathBuf::from(text));
+    check.parse("RUN_DIR", raw, PathBuf::from(default), &expected, read)
+}
+
+/// What `--check-config` prints: the configuration in the form of its variables, without secrets.
+pub fn shown(config: &Config) -> String {
+    let url = |url: &Url| parse::redacted(url.as_str());
+    let set = |is_set: bool| if is_set { "set, not shown" } else { "not set" };
+    let rows = [
+        ("MODE", config.mode.name().to_owned()),
+        ("HOLD", parse::show_duration(config.defaults.hold)),
+        ("MAX_WAIT", parse::show_duration(config.max_wait)),
+        ("MAX_STALE", parse::show_duration(config.max_stale)),
+        ("GRACE", parse::show_duration(config.grace)),
+        ("SOURCE", config.defaults.source.clone()),
+        ("TARGETS", config.defaults.targets.join(",")),
+        ("ROUTER_URL", url(&config.router.rtmp)),
+        ("ROUTER_RTSP_URL", config.router.rtsp.as_ref().map_or_else(|| "none".to_owned(), url)),
+        ("ROUTER_API_URL", url(&config.router.api)),
+        ("ROUTER_USER", set(config.router.login.is_some()).to_owned()),
+        ("ROUTER_PASS", set(config.router.login.is_some()).to_owned()),
+        ("SPEECH_URL", config.speech.urls.iter().map(url).collect::<Vec<_>>().join(",")),
+        ("SPEECH_KEY", set(config.speech.key.is_some()).to_owned()),
+        ("MEDIA_API_KEY", set(!config.access.is_open()).to_owned()),
+        ("MEDIA_LISTEN", config.listen.to_string()),
+        ("MEDIA_MAX_STREAMS", config.max_streams.to_string()),
+        ("RUN_DIR", config.run_dir.display().to_string()),
+        ("WATCH_URL", url(&config.watch_url)),
+        ("LOG", config.log.filter.clone()),
+    ];
+    rows.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+}
+
+/// Where a service with these variables answers its health check, seen from its own machine.
+pub fn health_url(vars: &Vars) -> String {
+    let mut check = Check::new();
+    let raw: Raw = vars.read(&mut check);
+    let mut listen = check.address("MEDIA_LISTEN", raw.media_listen, LISTEN);
+    if listen.ip().is_unspecified() {
+        listen.set_ip(if listen.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    format!("http://{listen}/healthz")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(vars: &[(&str, &str)]) -> Result<Config, String> {
+        Config::from_vars(&Vars::new(vars.iter().copied())).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn nothing_set_is_a_configuration() {
+        let config = config(&[]).unwrap();
+        assert_eq!(config.defaults.hold, Duration::from_millis(2500));
+        assert_eq!(config.defaults.targets, ["es"]);
+        assert!(config.access.is_open());
+        assert_eq!(config.run_dir, PathBuf::from("/tmp/dragoman"));
+    }
+
+    #[test]
+    fn every_problem_is_named_at_once() {
+        let error = config(&[
+            ("MODE", "split"),
+            ("HOLD", "31s"),
+            ("TARGETS", "es,fr,de,it,pt"),
+            ("MEDIA_LISTEN", "0.0.0.0:8080"),
+            ("MEDIA_MAX_STREAMS", "0"),
+            ("ROUTER_USER", "me"),
+            ("ROUTER_URL", "http://router"),
+            ("RUN_DIR", "run"),
+        ])
+        .unwrap_err();
+        let names =
+            ["HOLD", "TARGETS", "MEDIA_API_KEY", "MEDIA_MAX_STREAMS", "ROUTER_PASS", "ROUTER_URL", "RUN_DIR", "SPEECH_URL", "SPEECH_KEY"];
+        for name in names {
+            assert!(error.contains(&format!("\n  {name}: ")), "{name} in {error}");
+        }
+        assert_eq!(error.lines().count(), names.len() + 1, "{error}");
+    }
+
+    #[test]
+    fn a_mode_is_judged() {
+        assert!(config(&[("MODE", "gpu")]).unwrap_err().contains("SPEECH_DEVICE"));
+        assert_eq!(config(&[("MODE", "gpu"), ("SPEECH_DEVICE", "cuda")]).unwrap().mode, Mode::Gpu);
+        let split = [("MODE", "split"), ("SPEECH_URL", "wss://speech.example"), ("SPEECH_KEY", "k")];
+        assert_eq!(config(&split).unwrap().mode, Mode::Split);
+    }
+
+    #[test]
+    fn what_is_shown_holds_no_secret() {
+        let config = config(&[("MEDIA_API_KEY", "hunter2"), ("SPEECH_KEY", "hunter2"), ("ROUTER_USER", "hunter2"), ("ROUTER_PASS", "hunter2")]).unwrap();
+        assert!(!format!("{config:?} {}", shown(&config)).contains("hunter2"));
+    }
+}

@@ -1,0 +1,173 @@
+//! The control half of the service: hears of streams, has a worker serve each, shows what they do.
+//!
+//! ```text
+//!  hooks ──hints──▶ poller ──truths──▶ supervisor ──effects──▶ link ──process, socket──▶ worker
+//!                    │ asks             │ one session machine    │
+//!                    ▼                  │ for each stream        └──reports──▶ supervisor
+//!                  router               └──snapshot──▶ API, page, metrics, health
+//! ```
+//!
+//! It holds no media: it can die without a programme noticing, and the next one takes the workers over.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use dragoman_service::auth::Access;
+use dragoman_service::http::{self as service_http, Report};
+use dragoman_service::lifecycle::{Lifecycle, Signals};
+use dragoman_service::{metrics as service_metrics, telemetry};
+use serde_json::json;
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::config::Config;
+
+mod codecs;
+mod http;
+mod link;
+mod metrics;
+mod plan;
+mod poller;
+mod process;
+mod restarts;
+mod router;
+mod session;
+pub mod settings;
+mod supervisor;
+mod view;
+
+/// Hints wait here for the poller; when full the hook is told to come again.
+const HINTS: usize = 64;
+/// Longer than the workers' drain, shorter than the 10 s that containers are given.
+const GRACE: Duration = supervisor::DRAIN.saturating_add(Duration::from_secs(2));
+
+/// Runs the orchestrator until it is told to stop.
+pub fn main(config: Config, guardian: Option<i32>, worker_program: Option<PathBuf>) -> ExitCode {
+    let code = telemetry::init(&config.log).and_then(|()| {
+        end_with(guardian)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        runtime.block_on(run(config, worker_program))
+    });
+    code.unwrap_or_else(|error| {
+        tracing::error!(error = format!("{error:#}"), "orchestrator failed");
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(config: Config, worker_program: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+    let signals = Signals::install()?;
+    let lifecycle = Lifecycle::new(GRACE);
+    let listener = service_http::bind(config.listen).await?;
+    make_run_dir(&config.run_dir).with_context(|| format!("use RUN_DIR {}", config.run_dir.display()))?;
+    tracing::info!(
+        listen = %listener.local_addr()?,
+        access = config.access.name(),
+        mode = config.mode.name(),
+        run_dir = %config.run_dir.display(),
+        "orchestrator started"
+    );
+
+    let program = match worker_program {
+        Some(program) => vec![program],
+        None => vec![std::env::current_exe()?, PathBuf::from("worker")],
+    };
+    let counters = Arc::new(metrics::Counters::default());
+    let poke = Arc::new(Notify::new());
+    let (hints, heard) = mpsc::channel(HINTS);
+    // Two polls: what is older than that is not worth knowing.
+    let (truths, known) = mpsc::channel(2);
+    let client = router::Client::new(config.router.api.clone(), config.router.login.clone())?;
+    let (mut supervisor, handle) =
+        supervisor::Supervisor::new(config.clone(), program, Arc::clone(&counters), Arc::clone(&poke));
+    supervisor.adopt(link::found(&config.run_dir)?);
+
+    let mut registry = service_metrics::registry("dragoman_media", env!("CARGO_PKG_VERSION"));
+    service_metrics::register_access(&mut registry, "api", &config.access);
+    counters.register(&mut registry, handle.snapshot.clone());
+    let probes = probes(&config, registry, handle.snapshot.clone());
+    let api = http::Api { supervisor: handle, hints, counters: Arc::clone(&counters) };
+    service_http::serve("http", listener, probes.merge(http::routes(api, config.access.clone())), &lifecycle);
+
+    let stop = lifecycle.soft().clone();
+    lifecycle.spawn_essential("supervisor", async move {
+        supervisor.run(known, stop).await;
+        Ok(())
+    });
+    let stop = lifecycle.soft().clone();
+    lifecycle.spawn_essential("poller", async move {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = poller::run(client, heard, poke, truths, counters) => {}
+        }
+        Ok(())
+    });
+    Ok(lifecycle.run(signals).await)
+}
+
+/// What the service says of itself: from the last poll and the workers' last reports, never by asking now.
+fn probes(
+    config: &Config,
+    registry: prometheus_client::registry::Registry,
+    snapshot: watch::Receiver<Arc<view::Snapshot>>,
+) -> axum::Router {
+    let (mode, access) = (config.mode.name(), config.access.clone());
+    service_http::probes(registry, move || report(&snapshot.borrow(), mode, &access))
+}
+
+fn report(snapshot: &view::Snapshot, mode: &str, access: &Access) -> Report {
+    let served: Vec<_> = snapshot.streams.values().filter(|view| view.worker.is_some()).collect();
+    let mut engines: Vec<&str> = served.iter().filter_map(|view| view.engine.as_deref()).collect();
+    engines.sort_unstable();
+    engines.dedup();
+    let wanted = served.iter().filter_map(|view| view.speech.as_ref()).filter(|speech| speech.is_wanted());
+    let away = wanted.clone().filter(|speech| !speech.is_ready()).count();
+    let speech = match (wanted.count(), away) {
+        (0, _) => json!({"state": "idle"}),
+        (_, 0) => json!({"state": "ready"}),
+        (sessions, away) => json!({"state": "degraded", "sessions": sessions, "away": away}),
+    };
+    let degraded = away > 0 || served.len() != snapshot.streams.values().filter(|view| view.is_wanted()).count();
+    let status = match (snapshot.router.reachable, degraded) {
+        (false, _) => "unavailable",
+        (true, true) => "degraded",
+        (true, false) => "ok",
+    };
+    let states: serde_json::Map<_, _> = view::StreamState::ALL
+        .iter()
+        .map(|state| (state.name().to_owned(), snapshot.streams.values().filter(|v| v.state == *state).count().into()))
+        .collect();
+    let body = json!({
+        "status": status,
+        "service": "dragoman-media",
+        "version": env!("CARGO_PKG_VERSION"),
+        "mode": mode,
+        "access": access.name(),
+        "engines": engines,
+        "router": snapshot.router,
+        "speech": speech,
+        "streams": states,
+        "room": snapshot.room,
+    });
+    if snapshot.router.reachable { Report::ready(body) } else { Report::not_ready(body) }
+}
+
+/// An orchestrator whose guardian is killed would keep the port from the next one, so it ends too; its workers go on
+/// and are adopted.
+fn end_with(guardian: Option<i32>) -> anyhow::Result<()> {
+    let Some(guardian) = guardian else { return Ok(()) };
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    // It may have died before that was set.
+    let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get());
+    anyhow::ensure!(parent == Some(guardian), "the guardian is gone");
+    Ok(())
+}
+
+/// Makes the directory of sockets and locks, for nobody else to look into.
+fn make_run_dir(dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}

@@ -1,0 +1,267 @@
+//! What the API shows of a stream: machine, worker's report and process, put together.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::plan::{in_path, out_path};
+use super::session::{Life, Machine, Slot, State, Then};
+use crate::control::{
+    DubStatus, EgressState, IngestStatus, Percentiles, ProgrammeStatus, SpeechState, SpeechStatus, Status, WorkerState,
+};
+
+/// All that is shown, as of the last event.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Snapshot {
+    /// By id.
+    pub(crate) streams: BTreeMap<String, Arc<StreamView>>,
+    /// The router, as the last poll saw it.
+    pub(crate) router: RouterView,
+    /// How many more streams could be served.
+    pub(crate) room: usize,
+}
+
+/// The router, as the last poll saw it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct RouterView {
+    /// Whether it answered.
+    pub(crate) reachable: bool,
+    /// Why it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+}
+
+/// What a stream is doing, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StreamState {
+    Starting,
+    Live,
+    Reconnecting,
+    Degraded,
+    Refused,
+    Ended,
+}
+
+impl StreamState {
+    pub(crate) const ALL: [StreamState; 6] =
+        [Self::Starting, Self::Live, Self::Reconnecting, Self::Degraded, Self::Refused, Self::Ended];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Live => "live",
+            Self::Reconnecting => "reconnecting",
+            Self::Degraded => "degraded",
+            Self::Refused => "refused",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// One stream.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct StreamView {
+    pub(crate) id: String,
+    pub(crate) session: Option<String>,
+    pub(crate) state: StreamState,
+    pub(crate) reason: Option<String>,
+    /// The engine that really runs; `null` while none does.
+    pub(crate) engine: Option<String>,
+    /// The source language.
+    pub(crate) source: Option<String>,
+    /// The router path of the source, and where to watch it.
+    pub(crate) path: String,
+    pub(crate) watch: String,
+    pub(crate) programmes: Vec<ProgrammeView>,
+    pub(crate) hold_ms: Option<u64>,
+    pub(crate) added_latency_ms: Option<Percentiles>,
+    /// All targets together: counts added, the largest lags.
+    pub(crate) dub: Option<DubStatus>,
+    pub(crate) worker: Option<WorkerView>,
+    pub(crate) ingest: Option<IngestStatus>,
+    pub(crate) speech: Option<SpeechView>,
+}
+
+/// One target.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ProgrammeView {
+    pub(crate) target: String,
+    pub(crate) path: String,
+    pub(crate) watch: String,
+    pub(crate) state: EgressState,
+    pub(crate) reason: Option<String>,
+    /// False: an operator wants the original.
+    pub(crate) enabled: bool,
+    pub(crate) video_units: u64,
+    pub(crate) audio_frames: u64,
+    pub(crate) connects: u64,
+    pub(crate) dropped_units: u64,
+    pub(crate) dub: DubStatus,
+}
+
+/// The worker's process.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct WorkerView {
+    pub(crate) pid: i32,
+    pub(crate) cpu_percent: Option<f64>,
+    pub(crate) rss_kb: Option<u64>,
+    pub(crate) pss_kb: Option<u64>,
+    pub(crate) uptime_ms: Option<u64>,
+    pub(crate) restarts: u64,
+}
+
+/// The speech session.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SpeechView(SpeechStatus);
+
+impl SpeechView {
+    pub(crate) fn is_ready(&self) -> bool {
+        self.0.state == SpeechState::Ready
+    }
+
+    /// Whether there is anything to dub.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.0.state != SpeechState::Off
+    }
+}
+
+impl std::ops::Deref for SpeechView {
+    type Target = SpeechStatus;
+
+    fn deref(&self) -> &SpeechStatus {
+        &self.0
+    }
+}
+
+/// What is known of a worker's process.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ProcessFacts {
+    pub(crate) pid: i32,
+    pub(crate) cpu_percent: Option<f64>,
+    pub(crate) rss_kb: Option<u64>,
+    pub(crate) pss_kb: Option<u64>,
+    pub(crate) uptime_ms: Option<u64>,
+}
+
+impl StreamView {
+    /// Whether it should be on air.
+    pub(crate) fn is_wanted(&self) -> bool {
+        !matches!(self.state, StreamState::Refused | StreamState::Ended)
+    }
+
+    /// Shows `machine`; nothing for a stream of which nothing is known. `watch` makes a link of a router path.
+    pub(crate) fn of(id: &str, machine: &Machine, process: Option<ProcessFacts>, watch: impl Fn(&str) -> String) -> Option<StreamView> {
+        let (state, reason) = state(machine)?;
+        let life = match machine.state() {
+            State::On(life) => Some(&**life),
+            State::Ended { last, .. } => last.as_deref(),
+            State::Idle | State::Adopting | State::Refused { .. } => None,
+        };
+        let status = machine.status();
+        let programmes = life.map(|life| programmes(id, life, status, &watch)).unwrap_or_default();
+        let restarts = life.map_or(0, |life| life.restarts);
+        let speech = status.map(|status| SpeechView(status.speech.clone()));
+        let path = in_path(id);
+        Some(StreamView {
+            id: id.to_owned(),
+            session: life.map(|life| life.session.clone()),
+            state,
+            reason,
+            engine: speech.as_ref().filter(|s| s.is_ready()).and_then(|s| s.engine.clone()),
+            source: life.map(|life| life.settings.source.clone()),
+            watch: watch(&path),
+            path,
+            dub: life.map(|_| sum(programmes.iter().map(|p| &p.dub))),
+            programmes,
+            hold_ms: life.map(|life| u64::try_from(life.settings.hold.as_millis()).unwrap_or(u64::MAX)),
+            added_latency_ms: status.map(|status| status.added_latency_ms),
+            worker: process.filter(|_| machine.has_worker()).map(|p| WorkerView {
+                pid: p.pid,
+                cpu_percent: p.cpu_percent,
+                rss_kb: p.rss_kb,
+                pss_kb: p.pss_kb,
+                uptime_ms: p.uptime_ms,
+                restarts,
+            }),
+            ingest: status.map(|status| status.ingest.clone()),
+            speech,
+        })
+    }
+}
+
+fn state(machine: &Machine) -> Option<(StreamState, Option<String>)> {
+    let some = |text: &str| Some(text.to_owned());
+    Some(match machine.state() {
+        State::Idle => return None,
+        State::Adopting => (StreamState::Starting, some("a running worker was found")),
+        State::Refused { refusal, .. } => (StreamState::Refused, Some(refusal.reason.clone())),
+        State::Ended { reason, .. } => (StreamState::Ended, Some(reason.clone())),
+        State::On(life) => match &life.slot {
+            Slot::Empty { why, degraded: true, .. } => (StreamState::Degraded, Some(why.clone())),
+            _ if life.away_since.is_some() => (StreamState::Reconnecting, some("the publisher is away")),
+            Slot::Empty { why, .. } => (StreamState::Starting, Some(why.clone()).filter(|why| !why.is_empty())),
+            Slot::Leaving { then: Then::Restart, .. } => (StreamState::Starting, some("being restarted by an operator")),
+            Slot::Leaving { then: Then::End(why), .. } => (StreamState::Live, Some(format!("ending: {why}"))),
+            Slot::Leaving { then: Then::Refuse(refusal), .. } => (StreamState::Refused, Some(refusal.reason.clone())),
+            Slot::Busy { .. } => match machine.status() {
+                None => (StreamState::Starting, None),
+                Some(status) => (worker_state(status.state), status.reason.clone()),
+            },
+        },
+    })
+}
+
+fn worker_state(state: WorkerState) -> StreamState {
+    match state {
+        WorkerState::Starting => StreamState::Starting,
+        WorkerState::Live | WorkerState::Draining => StreamState::Live,
+        WorkerState::Reconnecting => StreamState::Reconnecting,
+    }
+}
+
+fn programmes(id: &str, life: &Life, status: Option<&Status>, watch: impl Fn(&str) -> String) -> Vec<ProgrammeView> {
+    let view = |(index, target): (usize, &String)| {
+        let reported = status.and_then(|status| status.programmes.iter().find(|p| p.target == *target));
+        let p = reported.cloned().unwrap_or_else(|| ProgrammeStatus {
+            path: out_path(id, index, target),
+            ..ProgrammeStatus::default()
+        });
+        ProgrammeView {
+            target: target.clone(),
+            watch: watch(&p.path),
+            path: p.path,
+            state: p.state,
+            reason: p.reason,
+            enabled: !life.muted.get(target).copied().unwrap_or_default(),
+            video_units: p.video_units,
+            audio_frames: p.audio_frames,
+            connects: p.connects,
+            dropped_units: p.dropped_units,
+            dub: p.dub,
+        }
+    };
+    life.settings.targets.iter().enumerate().map(view).collect()
+}
+
+fn sum<'a>(dubs: impl Iterator<Item = &'a DubStatus>) -> DubStatus {
+    dubs.fold(DubStatus::default(), |mut sum, dub| {
+        sum.utterances += dub.utterances;
+        sum.open += dub.open;
+        sum.heard_original += dub.heard_original;
+        sum.lost += dub.lost;
+        for (outcome, count) in &dub.outcomes {
+            *sum.outcomes.entry(outcome.clone()).or_default() += count;
+        }
+        sum.lag_ms.p50 = sum.lag_ms.p50.max(dub.lag_ms.p50);
+        sum.lag_ms.p95 = sum.lag_ms.p95.max(dub.lag_ms.p95);
+        sum.lag_ms.p99 = sum.lag_ms.p99.max(dub.lag_ms.p99);
+        sum.rate = sum.rate.max(dub.rate);
+        sum.queued_ms = sum.queued_ms.max(dub.queued_ms);
+        sum.wait_ms = sum.wait_ms.max(dub.wait_ms);
+        sum.last_text = sum.last_text.or_else(|| dub.last_text.clone());
+        sum.last_dub = sum.last_dub.or_else(|| dub.last_dub.clone());
+        sum
+    })
+}

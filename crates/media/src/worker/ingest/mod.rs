@@ -1,0 +1,226 @@
+//! Pulls the source, again and again, for as long as the session lasts.
+
+mod branch;
+pub(crate) mod pipeline;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use dragoman_timeline::{Clock, Span};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use self::pipeline::Pipeline;
+use super::clock;
+use super::pacer::Input;
+use crate::spec;
+
+/// Between two attempts: doubled from the first to the last.
+const RETRY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
+/// A connection over which nothing came for this long is dead, whatever TCP says: a frozen peer shows no error.
+const SILENT: Span = Span::from_secs(4);
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_millis(250);
+/// Sound without the listed picture for this long: the router cannot give it over RTMP, RTSP can.
+const NO_PICTURE: Span = Span::from_secs(5);
+/// MediaMTX closes an RTMP reader whose stamps it cannot serve; so many short lives in a row are that.
+const SHORT_LIVES: u32 = 3;
+/// A life shorter than this is a short one.
+const SHORT_LIFE: Duration = Duration::from_secs(3);
+
+/// Where units go; clones share the counters.
+#[derive(Clone)]
+pub(crate) struct Sink {
+    inputs: SyncSender<Input>,
+    pace: Arc<Pace>,
+}
+
+/// What the streaming threads leave for the supervisor.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    last_unit_ns: AtomicI64,
+    has_picture: AtomicBool,
+    /// Units that the pacer did not take.
+    pub(crate) dropped: AtomicU64,
+    /// Connections made.
+    pub(crate) connects: AtomicU64,
+    /// The current one is RTSP.
+    pub(crate) is_rtsp: AtomicBool,
+}
+
+/// Why a connection ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The source or the router went away: try again.
+    Lost(String),
+    /// The media cannot be dubbed: trying again cannot help.
+    Refused(String),
+}
+
+/// Why pulling ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The session is over by our own will.
+    Cancelled,
+    /// The publisher has not come back within the grace period.
+    Gone,
+    /// The router never gave us anything.
+    NeverCame(String),
+    /// The media cannot be dubbed.
+    Refused(String),
+}
+
+/// What the supervisor is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// The stream has another publisher: pull again.
+    Renew,
+}
+
+/// Pulls until the session ends.
+pub(crate) struct Ingest {
+    spec: spec::Ingest,
+    grace: Duration,
+    sink: Sink,
+    requests: mpsc::Receiver<Request>,
+    cancel: CancellationToken,
+    uses_rtsp: bool,
+    short_lives: u32,
+}
+
+impl Ingest {
+    pub(crate) fn new(
+        spec: spec::Ingest,
+        grace: Duration,
+        inputs: SyncSender<Input>,
+        requests: mpsc::Receiver<Request>,
+        cancel: CancellationToken,
+    ) -> (Self, Arc<Pace>) {
+        let pace = Arc::<Pace>::default();
+        let sink = Sink { inputs, pace: pace.clone() };
+        let uses_rtsp = spec.url.starts_with("rtsp");
+        (Self { spec, grace, sink, requests, cancel, uses_rtsp, short_lives: 0 }, pace)
+    }
+
+    /// Runs to the end of the session.
+    pub(crate) async fn run(mut self) -> Outcome {
+        let mut retry = RETRY[0];
+        let mut has_come = false;
+        let mut away_since = Instant::now();
+        loop {
+            let before = self.last_unit();
+            let lived = Instant::now();
+            let reason = match self.connection().await {
+                Life::Cancelled => return Outcome::Cancelled,
+                Life::Ended(Ended::Refused(reason)) => return Outcome::Refused(reason),
+                Life::Ended(Ended::Lost(reason)) => reason,
+            };
+            if self.last_unit() > before {
+                has_come = true;
+                away_since = Instant::now();
+                retry = RETRY[0];
+                info!(reason, "source is away");
+                self.tell_lost().await;
+            }
+            if away_since.elapsed() >= self.grace {
+                return if has_come { Outcome::Gone } else { Outcome::NeverCame(reason) };
+            }
+            self.consider_rtsp(lived.elapsed(), has_come);
+            tokio::select! {
+                () = self.cancel.cancelled() => return Outcome::Cancelled,
+                _ = self.requests.recv() => retry = RETRY[0],
+                () = sleep(retry) => retry = (retry * 2).min(RETRY[1]),
+            }
+        }
+    }
+
+    fn last_unit(&self) -> i64 {
+        self.sink.pace().last_unit_ns.load(Ordering::Relaxed)
+    }
+
+    /// A picture that RTMP does not give, or closes us for, may come by RTSP.
+    fn consider_rtsp(&mut self, lived: Duration, has_come: bool) {
+        self.short_lives = if has_come && lived < SHORT_LIFE { self.short_lives + 1 } else { 0 };
+        if self.short_lives >= SHORT_LIVES && self.spec.rtsp_url.is_some() && !self.uses_rtsp {
+            warn!("the router closes us again and again over RTMP, pulling by RTSP");
+            self.uses_rtsp = true;
+        }
+    }
+
+    /// The pacer must know, so this waits; off the runtime, since the pacer may be busy with a burst.
+    async fn tell_lost(&self) {
+        let inputs = self.sink.inputs.clone();
+        let _ = tokio::task::spawn_blocking(move || inputs.send(Input::SourceLost)).await;
+    }
+
+    /// One connection, from its start to its end.
+    async fn connection(&mut self) -> Life {
+        let pace = self.sink.pace().clone();
+        pace.has_picture.store(false, Ordering::Relaxed);
+        pace.is_rtsp.store(self.uses_rtsp, Ordering::Relaxed);
+        let url = match &self.spec.rtsp_url {
+            Some(rtsp) if self.uses_rtsp => rtsp.clone(),
+            _ => self.spec.url.clone(),
+        };
+        // One end is enough: the first is the reason.
+        let (tx, mut ended) = mpsc::channel(1);
+        let pipeline = match Pipeline::start(&url, &self.sink, tx) {
+            Ok(pipeline) => pipeline,
+            Err(error) => return Life::Ended(Ended::Lost(format!("{error:#}"))),
+        };
+        pace.connects.fetch_add(1, Ordering::Relaxed);
+        let life = self.watch(&mut ended).await;
+        pipeline.stop().await;
+        life
+    }
+
+    async fn watch(&mut self, ended: &mut mpsc::Receiver<Ended>) -> Life {
+        let started = clock::now();
+        let mut next_look = Instant::now() + LOOK;
+        loop {
+            tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => return Life::Cancelled,
+                request = self.requests.recv() => if request.is_some() {
+                    return Life::Ended(Ended::Lost("another publisher has taken the stream".to_owned()));
+                },
+                look = timeout_at(next_look, ended.recv()) => match look {
+                    Ok(end) => return Life::Ended(end.unwrap_or_else(|| Ended::Lost("the source ended".to_owned()))),
+                    Err(_) => {
+                        next_look += LOOK;
+                        if let Some(reason) = self.complaint(started) {
+                            return Life::Ended(Ended::Lost(reason));
+                        }
+                    }
+                },
+            }
+        }
+    }
+
+    /// What is wrong with a connection that says nothing itself.
+    fn complaint(&mut self, started: Clock) -> Option<String> {
+        let now = clock::now();
+        let last = Clock::from_ns(self.last_unit());
+        if now - last.max(started) > SILENT {
+            return Some("the source sends nothing".to_owned());
+        }
+        let wants_picture = self.spec.tracks.is_some_and(|t| t.video);
+        let has_picture = self.sink.pace().has_picture.load(Ordering::Relaxed);
+        let can_switch = !self.uses_rtsp && self.spec.rtsp_url.is_some();
+        if wants_picture && !has_picture && can_switch && now - started > NO_PICTURE {
+            warn!("the router lists a picture but gives none over RTMP, pulling by RTSP");
+            self.uses_rtsp = true;
+            return Some("no picture over RTMP".to_owned());
+        }
+        None
+    }
+}
+
+enum Life {
+    Cancelled,
+    Ended(Ended),
+}

@@ -1,0 +1,113 @@
+//! The ingest pipeline: one connection to the router, built anew for each attempt, since a used source does not heal.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use tokio::sync::mpsc;
+
+use super::branch::{self, Stamps};
+use super::{Ended, Sink};
+
+/// Elements that an ingest needs in any case; those of rarer codecs are asked for when they come.
+pub(crate) const ELEMENTS: [&str; 12] = [
+    "rtmp2src",
+    "flvdemux",
+    "rtspsrc",
+    "rtph264depay",
+    "rtpmp4gdepay",
+    "h264parse",
+    "h264timestamper",
+    "aacparse",
+    "avdec_aac",
+    "audioconvert",
+    "audioresample",
+    "appsink",
+];
+/// rtspsrc's own patience with a silent connection, in microseconds; ours is shorter.
+const RTSP_TIMEOUT_US: u64 = 5_000_000;
+/// A pipeline that does not stop by then is left to itself: a stuck network source must not hold up the session.
+const STOP: Duration = Duration::from_secs(2);
+
+/// A running ingest. [`Pipeline::stop`] ends it.
+pub(super) struct Pipeline {
+    pipeline: gst::Pipeline,
+}
+
+impl Pipeline {
+    /// Connects to `url`; how it ends is told on `ended`.
+    pub(super) fn start(url: &str, sink: &Sink, ended: mpsc::Sender<Ended>) -> Result<Self> {
+        let pipeline = gst::Pipeline::with_name("ingest");
+        let this = Self { pipeline };
+        this.watch(ended.clone())?;
+        if url.starts_with("rtsp") {
+            this.build_rtsp(url, sink, ended)?;
+        } else {
+            this.build_rtmp(url, sink, ended)?;
+        }
+        this.pipeline.set_state(gst::State::Playing).context("start the ingest")?;
+        Ok(this)
+    }
+
+    fn build_rtmp(&self, url: &str, sink: &Sink, ended: mpsc::Sender<Ended>) -> Result<()> {
+        let source = gst::ElementFactory::make("rtmp2src").property("location", url).build()?;
+        let demux = gst::ElementFactory::make("flvdemux").build()?;
+        self.pipeline.add_many([&source, &demux])?;
+        source.link(&demux)?;
+        self.attach_pads_of(&demux, Stamps::Buffers, sink, ended);
+        Ok(())
+    }
+
+    fn build_rtsp(&self, url: &str, sink: &Sink, ended: mpsc::Sender<Ended>) -> Result<()> {
+        let source = gst::ElementFactory::make("rtspsrc")
+            .property("location", url)
+            .property("latency", 0_u32)
+            .property("tcp-timeout", RTSP_TIMEOUT_US)
+            .build()?;
+        source.set_property_from_str("protocols", "tcp");
+        // The default estimates a clock for each stream by itself, and picture and sound drift apart under load.
+        source.set_property_from_str("buffer-mode", "none");
+        self.pipeline.add(&source)?;
+        self.attach_pads_of(&source, Stamps::Running, sink, ended);
+        Ok(())
+    }
+
+    fn attach_pads_of(&self, source: &gst::Element, stamps: Stamps, sink: &Sink, ended: mpsc::Sender<Ended>) {
+        let pipeline = self.pipeline.downgrade();
+        let sink = sink.clone();
+        source.connect_pad_added(move |_, pad| {
+            let Some(pipeline) = pipeline.upgrade() else { return };
+            if let Err(error) = branch::attach(&pipeline, pad, stamps, &sink) {
+                // Capacity 1: the first end is the reason, later ones follow from it.
+                let _ = ended.try_send(Ended::Refused(error.to_string()));
+            }
+        });
+    }
+
+    fn watch(&self, ended: mpsc::Sender<Ended>) -> Result<()> {
+        let bus = self.pipeline.bus().ok_or_else(|| anyhow!("a pipeline without a bus"))?;
+        bus.set_sync_handler(move |_, message| {
+            use gst::MessageView;
+            match message.view() {
+                MessageView::Error(error) => {
+                    let _ = ended.try_send(Ended::Lost(error.error().message().to_owned()));
+                }
+                MessageView::Eos(_) => {
+                    let _ = ended.try_send(Ended::Lost("the source ended".to_owned()));
+                }
+                _ => {}
+            }
+            gst::BusSyncReply::Drop
+        });
+        Ok(())
+    }
+
+    /// Stops it, off the calling thread: a source may wait for its network.
+    pub(super) async fn stop(self) {
+        let stop = tokio::task::spawn_blocking(move || {
+            let _ = self.pipeline.set_state(gst::State::Null);
+        });
+        let _ = tokio::time::timeout(STOP, stop).await;
+    }
+}

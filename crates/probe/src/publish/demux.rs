@@ -1,0 +1,335 @@
+//! A file's tracks as encoded units, in the order in which they are sent.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app as app;
+
+use super::{Options, encode};
+use crate::element::{self, Running};
+use crate::read::avc_length_size;
+
+/// How far a track may be read ahead of the other one.
+const QUEUE_NS: u64 = 5_000_000_000;
+const QUEUE_BYTES: u32 = 64 << 20;
+
+const UNKNOWN: u8 = 0;
+const PASSED: u8 = 1;
+const ENCODED: u8 = 2;
+
+/// An encoded unit with the file's times.
+pub(super) struct Unit {
+    pub(super) pts_ns: i64,
+    pub(super) dts_ns: Option<i64>,
+    pub(super) lasts_ns: i64,
+    pub(super) bytes: Vec<u8>,
+    pub(super) caps: Option<gst::Caps>,
+    pub(super) length_size: usize,
+    pub(super) key: bool,
+}
+
+impl Unit {
+    /// What units are sent in the order of.
+    pub(super) fn order_ns(&self) -> i64 {
+        self.dts_ns.unwrap_or(self.pts_ns)
+    }
+}
+
+/// An open file.
+pub(super) struct Input {
+    pipeline: Running,
+    video: Source,
+    audio: Source,
+    ready: Arc<AtomicBool>,
+}
+
+/// One kind of track: what of it is ready, and how it came to be.
+struct Source {
+    sink: app::AppSink,
+    how: Arc<AtomicU8>,
+    head: Option<Unit>,
+    ended: bool,
+}
+
+impl Source {
+    fn new() -> Self {
+        Self { sink: element::sink(None, 20), how: Arc::default(), head: None, ended: false }
+    }
+
+    fn is_there(&self) -> bool {
+        self.how.load(Ordering::Acquire) != UNKNOWN
+    }
+
+    fn how(&self) -> &'static str {
+        match self.how.load(Ordering::Acquire) {
+            PASSED => "passed through",
+            ENCODED => "encoded",
+            _ => "none",
+        }
+    }
+
+    fn wants(&self) -> bool {
+        self.is_there() && self.head.is_none() && !self.ended
+    }
+
+    fn fill(&mut self) {
+        match self.sink.try_pull_sample(gst::ClockTime::from_mseconds(20)) {
+            Some(sample) => {
+                self.head = unit(&sample);
+                // Of pictures this is nothing: they have no rate.
+                if let (Some(unit), ENCODED) = (&mut self.head, self.how.load(Ordering::Acquire)) {
+                    unit.pts_ns -= priming_ns(&sample);
+                }
+            }
+            None => self.ended = self.sink.is_eos(),
+        }
+    }
+}
+
+impl Input {
+    /// Opens a file and waits until its tracks are known.
+    pub(super) fn open(options: &Options, path: &Path, patience: Duration) -> Result<Self> {
+        let pipeline = Running(gst::Pipeline::new());
+        let location = path.to_str().context("the file's name is not UTF-8")?;
+        let file = element::make("filesrc")?.create().property("location", location).build()?;
+        let parse = element::plain("parsebin")?;
+        element::chain(&pipeline, &[&file, &parse])?;
+        let input = Self {
+            pipeline,
+            video: Source::new(),
+            audio: Source::new(),
+            ready: Arc::new(AtomicBool::new(false)),
+        };
+        let ready = input.ready.clone();
+        parse.connect_no_more_pads(move |_| ready.store(true, Ordering::Release));
+        let weak = input.pipeline.downgrade();
+        let options = options.clone();
+        let (video, audio) = ((input.video.sink.clone(), input.video.how.clone()), (input.audio.sink.clone(), input.audio.how.clone()));
+        parse.connect_pad_added(move |parse, pad| {
+            let Some(pipeline) = weak.upgrade() else { return };
+            if let Err(error) = track(&pipeline, pad, &options, &video, &audio) {
+                gst::element_error!(parse, gst::StreamError::Failed, ["cannot read a track: {error:#}"]);
+            }
+        });
+        input.pipeline.set_state(gst::State::Playing).context("cannot open the file")?;
+        let deadline = Instant::now() + patience;
+        while !input.ready.load(Ordering::Acquire) {
+            input.check(gst::ClockTime::from_mseconds(10))?;
+            if Instant::now() > deadline {
+                bail!("the file does not show its tracks");
+            }
+        }
+        if !input.has_video() && !input.has_audio() {
+            bail!("the file has neither video nor audio");
+        }
+        Ok(input)
+    }
+
+    pub(super) fn has_video(&self) -> bool {
+        self.video.is_there()
+    }
+
+    pub(super) fn has_audio(&self) -> bool {
+        self.audio.is_there()
+    }
+
+    pub(super) fn video_how(&self) -> &'static str {
+        self.video.how()
+    }
+
+    pub(super) fn audio_how(&self) -> &'static str {
+        self.audio.how()
+    }
+
+    pub(super) fn audio_ended(&self) -> bool {
+        self.audio.ended
+    }
+
+    /// Waits until the next unit of each track is there, or the track has ended.
+    pub(super) fn fill(&mut self, stop: &AtomicBool, patience: Duration) -> Result<()> {
+        let deadline = Instant::now() + patience;
+        while (self.video.wants() || self.audio.wants()) && !stop.load(Ordering::Acquire) {
+            for source in [&mut self.video, &mut self.audio] {
+                if source.wants() {
+                    source.fill();
+                }
+            }
+            self.check(gst::ClockTime::ZERO)?;
+            if Instant::now() > deadline {
+                bail!("the file gives nothing more");
+            }
+        }
+        Ok(())
+    }
+
+    /// The time of the first of the units that are ready.
+    pub(super) fn first_ns(&self) -> Option<i64> {
+        let heads = [&self.video.head, &self.audio.head];
+        heads.into_iter().flatten().map(Unit::order_ns).min()
+    }
+
+    /// The unit that is to be sent next; whether it is a picture.
+    pub(super) fn pop(&mut self) -> Option<(Unit, bool)> {
+        let (video, audio) = (self.video.head.as_ref(), self.audio.head.as_ref());
+        let is_video = match (video, audio) {
+            (Some(video), Some(audio)) => video.order_ns() <= audio.order_ns(),
+            (video, _) => video.is_some(),
+        };
+        let source = if is_video { &mut self.video } else { &mut self.audio };
+        source.head.take().map(|unit| (unit, is_video))
+    }
+
+    /// How much of the file is left, as far as its container says.
+    pub(super) fn remaining_ns(&self) -> Option<i64> {
+        let duration = self.pipeline.query_duration::<gst::ClockTime>()?;
+        let heads = [&self.video.head, &self.audio.head];
+        let position = heads.into_iter().flatten().map(Unit::order_ns).max();
+        Some(position.map_or(0, |position| duration.nseconds() as i64 - position))
+    }
+
+    fn check(&self, wait: gst::ClockTime) -> Result<()> {
+        match element::ended(&self.pipeline, wait) {
+            Some(element::Ended::Error(reason)) => bail!("cannot read the file: {reason}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+type Target = (app::AppSink, Arc<AtomicU8>);
+
+/// Links a track of the file, through decoder and encoder where it has to be. The first of each kind counts.
+fn track(pipeline: &gst::Pipeline, pad: &gst::Pad, options: &Options, video: &Target, audio: &Target) -> Result<()> {
+    let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+    let structure = caps.structure(0).context("a track without caps")?;
+    let name = structure.name().as_str();
+    let is_aac = name == "audio/mpeg" && matches!(structure.get::<i32>("mpegversion"), Ok(2 | 4));
+    let target = if name.starts_with("video/") && !options.no_video {
+        video
+    } else if name.starts_with("audio/") && !options.no_audio {
+        audio
+    } else {
+        return ignore(pipeline, pad);
+    };
+    let how = if name == "video/x-h264" || is_aac { PASSED } else { ENCODED };
+    if target.1.compare_exchange(UNKNOWN, how, Ordering::AcqRel, Ordering::Acquire).is_err() {
+        return ignore(pipeline, pad);
+    }
+    if how == ENCODED {
+        return transcode(pipeline, pad, options, &target.0, name.starts_with("video/"));
+    }
+    let mut row = Vec::new();
+    if is_aac {
+        row.extend([element::plain("aacparse")?, element::filter(&element::raw_aac())?]);
+    } else {
+        row.push(element::plain("h264parse")?);
+        // Some containers have no decoding times.
+        if element::make("h264timestamper").is_ok() {
+            row.push(element::plain("h264timestamper")?);
+            row.push(element::plain("h264parse")?);
+        }
+        row.push(element::filter(&element::avc())?);
+    }
+    row.push(queue()?);
+    row.push(target.0.clone().upcast());
+    attach(pipeline, pad, &row)
+}
+
+fn transcode(pipeline: &gst::Pipeline, pad: &gst::Pad, options: &Options, sink: &app::AppSink, video: bool) -> Result<()> {
+    let decode = element::plain("decodebin")?;
+    let (weak, options, sink) = (pipeline.downgrade(), options.clone(), sink.clone());
+    decode.connect_pad_added(move |decode, pad| {
+        let Some(pipeline) = weak.upgrade() else { return };
+        let encoded = if video { encode_video(&options) } else { encode_audio() };
+        let linked = encoded.and_then(|mut row| {
+            row.push(queue()?);
+            row.push(sink.clone().upcast());
+            attach(&pipeline, pad, &row)
+        });
+        if let Err(error) = linked {
+            gst::element_error!(decode, gst::StreamError::Failed, ["cannot encode a track: {error:#}"]);
+        }
+    });
+    attach(pipeline, pad, &[decode])
+}
+
+fn encode_video(options: &Options) -> Result<Vec<gst::Element>> {
+    let i420 = gst::Caps::builder("video/x-raw").field("format", "I420").build();
+    Ok(vec![
+        element::plain("videoconvert")?,
+        element::filter(&i420)?,
+        encode::x264(options)?,
+        element::filter(&element::avc())?,
+    ])
+}
+
+fn encode_audio() -> Result<Vec<gst::Element>> {
+    let stereo = gst::Caps::builder("audio/x-raw").field("channels", 2i32).field("rate", 48_000i32).build();
+    let mut row = vec![element::plain("audioconvert")?, element::plain("audioresample")?, element::filter(&stereo)?];
+    row.extend(encode::aac()?);
+    Ok(row)
+}
+
+fn ignore(pipeline: &gst::Pipeline, pad: &gst::Pad) -> Result<()> {
+    let sink = element::make("fakesink")?.create().property("sync", false).property("async", false).build()?;
+    attach(pipeline, pad, &[sink])
+}
+
+fn queue() -> Result<gst::Element> {
+    element::make("queue")?
+        .create()
+        .property("max-size-buffers", 0u32)
+        .property("max-size-bytes", QUEUE_BYTES)
+        .property("max-size-time", QUEUE_NS)
+        .build()
+        .context("cannot create a queue")
+}
+
+fn attach(pipeline: &gst::Pipeline, pad: &gst::Pad, row: &[gst::Element]) -> Result<()> {
+    let elements: Vec<&gst::Element> = row.iter().collect();
+    pipeline.add_many(&elements)?;
+    gst::Element::link_many(&elements)?;
+    let first = row.first().and_then(|element| element.static_pad("sink")).context("no pad to link")?;
+    pad.link(&first)?;
+    for element in row.iter().rev() {
+        element.sync_state_with_parent()?;
+    }
+    Ok(())
+}
+
+fn unit(sample: &gst::Sample) -> Option<Unit> {
+    let (pts, dts) = element::running_times(sample)?;
+    let buffer = sample.buffer()?;
+    let bytes = buffer.map_readable().ok()?.to_vec();
+    Some(Unit {
+        pts_ns: pts.or(dts)?,
+        dts_ns: dts,
+        lasts_ns: buffer.duration().map_or_else(|| frame_ns(sample), |duration| duration.nseconds() as i64),
+        bytes,
+        caps: sample.caps_owned(),
+        length_size: avc_length_size(sample),
+        key: !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT),
+    })
+}
+
+/// What our own AAC encoder is late by.
+fn priming_ns(sample: &gst::Sample) -> i64 {
+    let rate = sample.caps().and_then(|caps| caps.structure(0)?.get::<i32>("rate").ok()).filter(|rate| *rate > 0);
+    rate.map_or(0, |rate| encode::PRIMING as i64 * 1_000_000_000 / i64::from(rate))
+}
+
+/// How long a unit lasts by its caps, where the buffer does not say.
+fn frame_ns(sample: &gst::Sample) -> i64 {
+    let structure = sample.caps().and_then(|caps| caps.structure(0));
+    let rate = structure.and_then(|structure| structure.get::<i32>("rate").ok()).filter(|rate| *rate > 0);
+    let fps = structure.and_then(|structure| structure.get::<gst::Fraction>("framerate").ok());
+    match (rate, fps) {
+        (Some(rate), _) => 1024 * 1_000_000_000 / i64::from(rate),
+        (None, Some(fps)) if fps.numer() > 0 => i64::from(fps.denom()) * 1_000_000_000 / i64::from(fps.numer()),
+        _ => 33_333_333,
+    }
+}

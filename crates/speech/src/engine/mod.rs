@@ -1,0 +1,183 @@
+//! What turns an utterance into dubs: the seam between sessions and engines.
+//!
+//! A session hands an engine a [`Job`] (an utterance's sound, its languages, until when it is worth starting) and reads
+//! [`Event`]s from the job's [`Sink`]: first what was recognised, then for each target the text, PCM as soon as it exists and one
+//! end. An engine works on threads of its own, never on a tokio worker; [`Engine::submit`] only queues, in a queue with a bound.
+//! One recognition feeds all targets of a job.
+
+pub mod echo;
+pub mod mock;
+mod pace;
+mod sink;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use dragoman_protocol::{LagMs, Outcome, Pcm, StageMs, TargetId, UtteranceId, code};
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::listen::cut;
+
+pub use self::sink::{Gone, Sink};
+
+/// Names that `SPEECH_ENGINE` can have.
+pub const NAMES: &[&str] = &["mock", "echo"];
+
+/// An engine that runs. Its methods neither block nor wait.
+pub trait Engine: Send + Sync + 'static {
+    /// What it is.
+    fn about(&self) -> &About;
+
+    /// How utterances should be cut for it.
+    fn cuts(&self) -> cut::Settings;
+
+    /// Whether it can dub this pair; `source` may be `auto`.
+    fn supports(&self, source: &str, target: &str, voice: Option<&str>) -> Result<(), Unsupported>;
+
+    /// Takes a job, or refuses it because its queue is full.
+    fn submit(&self, job: Job) -> Result<(), Full>;
+
+    /// Milliseconds from an utterance's end to its first dub sample as the engine expects them; `None` if it cannot say.
+    fn expected_lag(&self) -> Option<LagMs>;
+}
+
+/// What an engine says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct About {
+    /// `mock`, `echo`, …
+    pub name: &'static str,
+    /// What it runs.
+    pub models: Vec<Model>,
+    /// Where it runs.
+    pub device: &'static str,
+    /// Samples per second of its dubs.
+    pub dub_rate: u32,
+    /// Target languages, or `*` where any will do.
+    pub languages: Vec<String>,
+}
+
+/// A model and what its licence asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Model {
+    /// What it is called.
+    pub name: String,
+    /// SPDX identifier, where there is one.
+    pub licence: String,
+    /// What has to be said of it in public, if anything.
+    pub attribution: Option<String>,
+}
+
+/// Why a pair cannot be dubbed; both are closed with 4003.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unsupported {
+    /// A language, or the pair.
+    #[error("{0}")]
+    Pair(String),
+    /// The voice.
+    #[error("{0}")]
+    Voice(String),
+}
+
+impl Unsupported {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Pair(_) => code::UNSUPPORTED_PAIR,
+            Self::Voice(_) => code::UNSUPPORTED_VOICE,
+        }
+    }
+}
+
+/// The engine's queue is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the engine's queue is full")]
+pub struct Full;
+
+/// An utterance to dub.
+pub struct Job {
+    /// Stream id, for what is kept for each stream.
+    pub stream: String,
+    /// Its id in the session.
+    pub utterance: UtteranceId,
+    /// Mono at [`cut::RATE`].
+    pub pcm: Arc<[i16]>,
+    /// Spoken language or `auto`.
+    pub source: String,
+    /// What to dub it into; at least one.
+    pub targets: Vec<JobTarget>,
+    /// A target whose dub cannot begin by then ends as `late`.
+    pub start_by: Instant,
+    /// Where the results go.
+    pub sink: Sink,
+}
+
+/// One dub of a job.
+#[derive(Clone, Debug)]
+pub struct JobTarget {
+    /// Its number in the session.
+    pub id: TargetId,
+    /// Its language.
+    pub lang: String,
+    /// Its voice, if the client chose one.
+    pub voice: Option<String>,
+    /// Cancelled when nobody wants it any more; the engine then ends it as `cancelled` at its next chance.
+    pub cancel: CancellationToken,
+}
+
+/// What an engine has to say about a job. Each target of it gets exactly one [`Event::End`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// What was said.
+    Recognised {
+        /// Spoken language.
+        lang: String,
+        /// What was said; empty if nothing was.
+        text: String,
+    },
+    /// What a dub says; comes before its PCM and again when more is known.
+    Text {
+        /// Which dub.
+        target: TargetId,
+        /// So far.
+        text: String,
+        /// Milliseconds that the dub will last.
+        estimate_ms: u32,
+        /// Where the time went.
+        stage_ms: StageMs,
+    },
+    /// More of a dub, at the engine's `dub_rate`.
+    Audio {
+        /// Which dub.
+        target: TargetId,
+        /// What comes next.
+        pcm: Pcm,
+    },
+    /// A dub is complete or will not be.
+    End {
+        /// Which dub.
+        target: TargetId,
+        /// How it ended.
+        outcome: Outcome,
+        /// Why it failed.
+        code: Option<&'static str>,
+    },
+}
+
+/// Starts the engine that the configuration names.
+pub fn start(config: &Config) -> anyhow::Result<Arc<dyn Engine>> {
+    Ok(match config.engine {
+        Name::Mock => Arc::new(mock::Mock::start(config.mock_delay)?),
+        Name::Echo => Arc::new(echo::Echo::start(config.mock_delay)?),
+    })
+}
+
+/// An engine that can be named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// Tones.
+    Mock,
+    /// The source again.
+    Echo,
+}

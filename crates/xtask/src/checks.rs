@@ -1,0 +1,113 @@
+//! `test` and `ci`.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::Value;
+
+use crate::cli::Installing;
+use crate::compile;
+use crate::demo::report;
+use crate::needs::Scope;
+
+/// Tests append a line here for each thing that they did not do, and why.
+const SKIPPED: &str = "DRAGOMAN_SKIPPED";
+
+/// `cargo xtask test`.
+#[derive(Args)]
+pub(crate) struct Test {
+    #[command(flatten)]
+    installing: Installing,
+    /// Handed to `cargo test`, for example a test's name
+    #[arg(last = true)]
+    arguments: Vec<String>,
+}
+
+/// `cargo xtask ci`.
+#[derive(Args)]
+pub(crate) struct Ci {
+    /// How long the demo at the end runs, in seconds
+    #[arg(long, default_value_t = 20)]
+    demo_seconds: u64,
+}
+
+impl Test {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        self.installing.ensure(Scope::Test)?;
+        // Binaries and tests in one go: the end-to-end tests run the binaries.
+        compile::cargo(&["build", "--workspace", "--bins", "--tests"])?;
+        let dir = tempfile::tempdir().context("cannot make a directory")?;
+        let skipped = dir.path().join("skipped");
+        let mut arguments = vec!["test", "--workspace", "--no-fail-fast"];
+        if !self.arguments.is_empty() {
+            arguments.push("--");
+            arguments.extend(self.arguments.iter().map(String::as_str));
+        }
+        let outcome = compile::run(compile::command(&arguments).env(SKIPPED, &skipped));
+        for line in std::fs::read_to_string(&skipped).unwrap_or_default().lines() {
+            println!("skipped: {line}");
+        }
+        outcome.map(|()| ExitCode::SUCCESS)
+    }
+}
+
+impl Ci {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let dir = tempfile::tempdir().context("cannot make a directory")?;
+        let report = dir.path().join("report.json");
+        let seconds = self.demo_seconds.to_string();
+        let report_argument = report.display().to_string();
+        let steps: [(&str, Vec<&str>); 4] = [
+            ("tests", vec!["xtask", "test"]),
+            ("format", vec!["fmt", "--all", "--check"]),
+            (
+                "lints",
+                vec!["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+            ),
+            (
+                "demo",
+                vec!["xtask", "demo", "--seconds", &seconds, "--report", &report_argument],
+            ),
+        ];
+        let mut times = Vec::new();
+        let mut failed = Vec::new();
+        for (name, arguments) in &steps {
+            println!("=== {name}");
+            let started = Instant::now();
+            let outcome = step(&mut compile::command(arguments), name, &report);
+            let seconds = started.elapsed().as_secs_f64();
+            if let Err(error) = outcome {
+                println!("{name} failed: {error:#}");
+                failed.push(*name);
+            }
+            println!("=== {name}: {seconds:.0} s");
+            times.push(format!("{name} {seconds:.0} s"));
+        }
+        println!("\n{}", times.join(", "));
+        match failed.is_empty() {
+            true => Ok(ExitCode::SUCCESS),
+            false => bail!("failed: {}", failed.join(", ")),
+        }
+    }
+}
+
+/// The demo may miss a figure on a busy machine without being wrong: its report is judged here, with slack.
+fn step(command: &mut Command, name: &str, report: &PathBuf) -> Result<()> {
+    let outcome = compile::run(command);
+    if name != "demo" {
+        return outcome;
+    }
+    let text = std::fs::read_to_string(report).with_context(|| match &outcome {
+        Ok(()) => "the demo wrote no report".to_owned(),
+        Err(error) => format!("the demo wrote no report: {error:#}"),
+    })?;
+    let report: Value = serde_json::from_str(&text).context("the demo's report is no JSON")?;
+    let broken = report::broken_on_a_busy_machine(&report);
+    match broken.is_empty() {
+        true => outcome,
+        false => bail!("{}", broken.join("; ")),
+    }
+}

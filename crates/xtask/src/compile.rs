@@ -1,0 +1,51 @@
+//! Building the product's binaries.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::stack;
+
+/// Builds every binary. The whole workspace is named, not the packages that are needed: so the features of the shared
+/// dependencies are the same as for `cargo test --workspace`, and nothing is compiled twice.
+pub(crate) fn binaries() -> Result<()> {
+    let started = Instant::now();
+    cargo(&["build", "--workspace", "--bins"])?;
+    eprintln!("built in {:.1} s", started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Runs cargo in the repository and fails when it does.
+pub(crate) fn cargo(arguments: &[&str]) -> Result<()> {
+    run(&mut command(arguments))
+}
+
+/// A cargo command in the repository. Its target directory is the one that this program was built into.
+pub(crate) fn command(arguments: &[&str]) -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .current_dir(stack::repository())
+        .stdin(Stdio::null());
+    command
+}
+
+/// Says the command, runs it, fails when it fails.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let program = Path::new(command.get_program())
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
+    let shown = format!("{program} {}", arguments.join(" "));
+    eprintln!("$ {shown}");
+    let status = command.status().with_context(|| format!("cannot run `{shown}`"))?;
+    if !status.success() {
+        bail!("`{shown}` ended with {status}");
+    }
+    Ok(())
+}

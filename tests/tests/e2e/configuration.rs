@@ -1,0 +1,134 @@
+//! Configuration: the example file is complete and true, and a bad one is refused with everything that is wrong in it.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Output};
+
+use anyhow::{Context, Result, ensure};
+use xtask::stack;
+
+const SERVICES: [&str; 2] = ["dragoman-media", "dragoman-speech"];
+/// Read by others: MediaMTX and its hook.
+const OF_THE_ROUTER: [&str; 2] = ["MTX_", "MEDIA_API_URL"];
+
+/// Runs `--check-config` of a service with these variables and no others.
+fn check(service: &str, variables: &BTreeMap<String, String>) -> Result<Output> {
+    let mut command = Command::new(stack::binary(service)?);
+    command.arg("--check-config").env_clear().envs(variables);
+    command.output().with_context(|| format!("cannot run {service}"))
+}
+
+/// The names that a service says it read, with their values.
+fn shown(service: &str, variables: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
+    let output = check(service, variables)?;
+    ensure!(
+        output.status.success(),
+        "{service}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(pairs(&String::from_utf8_lossy(&output.stdout)))
+}
+
+/// `NAME=value` lines, also those that are commented out as `#NAME=value`.
+fn pairs(text: &str) -> BTreeMap<String, String> {
+    let line = |line: &str| {
+        let (name, value) = line.strip_prefix('#').unwrap_or(line).split_once('=')?;
+        let is_name = name
+            .chars()
+            .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+        (is_name && !name.is_empty()).then(|| (name.to_owned(), value.to_owned()))
+    };
+    text.lines().filter_map(line).collect()
+}
+
+fn example() -> Result<BTreeMap<String, String>> {
+    let text = std::fs::read_to_string(stack::repository().join(".env.example")).context("there is no .env.example")?;
+    Ok(pairs(&text))
+}
+
+#[test]
+fn the_example_has_every_variable_and_no_other() -> Result<()> {
+    let example = example()?;
+    let mut read: Vec<String> = Vec::new();
+    for service in SERVICES {
+        read.extend(shown(service, &BTreeMap::new())?.into_keys());
+    }
+    let missing: Vec<&String> = read.iter().filter(|name| !example.contains_key(*name)).collect();
+    ensure!(missing.is_empty(), "not in .env.example: {missing:?}");
+    let unknown: Vec<&String> = example
+        .keys()
+        .filter(|name| !read.contains(name) && !OF_THE_ROUTER.iter().any(|prefix| name.starts_with(prefix)))
+        .collect();
+    ensure!(unknown.is_empty(), "in .env.example and read by nobody: {unknown:?}");
+    Ok(())
+}
+
+#[test]
+fn the_example_shows_the_defaults() -> Result<()> {
+    let example = example()?;
+    for service in SERVICES {
+        ensure!(
+            shown(service, &example)? == shown(service, &BTreeMap::new())?,
+            "{service} runs otherwise with the values of .env.example than without them"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_bad_configuration_is_refused_with_every_problem() -> Result<()> {
+    let bad = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    };
+    let cases = [
+        (
+            "dragoman-media",
+            bad(&[
+                ("HOLD", "soon"),
+                ("TARGETS", "x y"),
+                ("ROUTER_URL", "http://nowhere"),
+                ("MEDIA_LISTEN", "0.0.0.0:8080"),
+            ]),
+        ),
+        (
+            "dragoman-speech",
+            bad(&[
+                ("SPEECH_ENGINE", "magic"),
+                ("SPEECH_MAX_SESSIONS", "0"),
+                ("SPEECH_LISTEN", "0.0.0.0:8090"),
+            ]),
+        ),
+    ];
+    for (service, variables) in cases {
+        let output = check(service, &variables)?;
+        let message = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.code() == Some(64),
+            "{service} ended with {}",
+            output.status
+        );
+        let asked = variables.keys().filter(|name| !name.ends_with("_LISTEN"));
+        let unnamed: Vec<&String> = asked.filter(|name| !message.contains(name.as_str())).collect();
+        ensure!(unnamed.is_empty(), "{service} does not name {unnamed:?}: {message}");
+        ensure!(
+            message.contains("_KEY") && message.contains("ALLOW_OPEN"),
+            "{service} listens to all without a key: {message}"
+        );
+    }
+    let both = bad(&[("SPEECH_KEY", "a-secret-value"), ("SPEECH_KEY_FILE", "/nowhere")]);
+    for service in SERVICES {
+        let output = check(service, &both)?;
+        let message = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.code() == Some(64) && message.contains("SPEECH_KEY"),
+            "{service}: {message}"
+        );
+        ensure!(
+            !message.contains("a-secret-value"),
+            "{service} shows a secret: {message}"
+        );
+    }
+    Ok(())
+}

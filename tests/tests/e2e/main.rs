@@ -1,0 +1,12 @@
+//! End-to-end scenarios over the real binaries: what goes in, what a viewer and an operator get.
+//!
+//! Most scenarios share one stack and differ in the stream's id, so they run side by side.
+
+mod bypass;
+mod configuration;
+mod dubbing;
+mod input;
+mod mediamtx;
+mod page;
+mod reconnect;
+mod requests;
