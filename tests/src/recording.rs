@@ -17,6 +17,8 @@ pub struct Recording {
 }
 
 const LOG: &str = "reader.log";
+/// A mix of two equal channels would be louder than each.
+const LEFT: &str = "pan=mono|c0=c0";
 
 impl Recording {
     /// ffmpeg reads the stream: sound decoded to mono, pictures copied.
@@ -50,8 +52,8 @@ impl Recording {
         command.args([
             "-map",
             "0:a",
-            "-ac",
-            "1",
+            "-af",
+            LEFT,
             "-ar",
             &RATE.to_string(),
             "-flush_packets",
@@ -75,8 +77,8 @@ impl Recording {
         command.args([
             "-map",
             "0:a",
-            "-ac",
-            "1",
+            "-af",
+            LEFT,
             "-ar",
             &RATE.to_string(),
             "-flush_packets",

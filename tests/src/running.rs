@@ -55,13 +55,22 @@ pub fn stream_when(stack: &Stack, id: &str, what: &str, is_so: impl Fn(&Value) -
     eventually(what, || Ok(stack.stream(id).filter(|stream| is_so(stream))), explain)
 }
 
-/// Waits until all programmes of a stream are on air.
+/// Waits until all programmes of a stream are on air: they are sent, and the router has them for its readers.
 pub fn on_air(stack: &Stack, id: &str) -> Result<Value> {
     stream_when(stack, id, "the stream is live", |stream| {
-        let programmes = stream["programmes"].as_array();
-        stream["state"] == "live"
-            && programmes.is_some_and(|all| !all.is_empty() && all.iter().all(|one| one["state"] == "live"))
+        let programmes = stream["programmes"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let sent = !programmes.is_empty() && programmes.iter().all(|one| one["state"] == "live");
+        stream["state"] == "live" && sent && are_readable(stack, programmes)
     })
+}
+
+fn are_readable(stack: &Stack, programmes: &[Value]) -> bool {
+    let paths = xtask::http::get_json(&format!("{}/v3/paths/list", stack.router_api_url()), None).unwrap_or_default();
+    let is_ready = |path: &Value| {
+        let mut items = paths["items"].as_array().into_iter().flatten();
+        items.any(|item| item["name"] == *path && item["ready"] == true)
+    };
+    programmes.iter().all(|programme| is_ready(&programme["path"]))
 }
 
 /// Switches the dub of a stream.

@@ -100,7 +100,9 @@ fn run_worker(vars: &Vars) -> ExitCode {
     start_log(vars);
     let mut line = String::new();
     let read = std::io::stdin().lock().take(MAX_SPEC_BYTES).read_line(&mut line);
-    let spec = read.map_err(|e| e.to_string()).and_then(|_| serde_json::from_str::<Spec>(&line).map_err(|e| e.to_string()));
+    let spec = read
+        .map_err(|e| e.to_string())
+        .and_then(|_| serde_json::from_str::<Spec>(&line).map_err(|e| e.to_string()));
     let code = match spec {
         Ok(spec) => worker::run(spec),
         Err(error) => {

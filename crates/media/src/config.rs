@@ -117,7 +117,13 @@ impl Config {
         let mut raw: Raw = vars.read(&mut check);
         let ms = Duration::from_millis;
         let mode = check.choice("MODE", raw.mode, Mode::Cpu, &MODES);
-        judge_mode(&mut check, mode, &raw.speech_url, &raw.speech_key, raw.speech_device.as_deref());
+        judge_mode(
+            &mut check,
+            mode,
+            &raw.speech_url,
+            &raw.speech_key,
+            raw.speech_device.as_deref(),
+        );
         let allow_open = check.flag("ALLOW_OPEN", raw.allow_open);
         let listen = check.address("MEDIA_LISTEN", raw.media_listen, LISTEN);
         let limit = ms(0)..=Duration::from_secs(60);
@@ -128,7 +134,12 @@ impl Config {
             max_stale: check.duration_in("MAX_STALE", raw.max_stale, ms(6000), limit),
             grace: check.duration_in("GRACE", raw.grace, ms(15_000), ms(1000)..=Duration::from_secs(600)),
             router: Router {
-                rtmp: check.url("ROUTER_URL", raw.router_url, "rtmp://127.0.0.1:1935", &["rtmp", "rtmps"]),
+                rtmp: check.url(
+                    "ROUTER_URL",
+                    raw.router_url,
+                    "rtmp://127.0.0.1:1935",
+                    &["rtmp", "rtmps"],
+                ),
                 rtsp: judge_rtsp(&mut check, raw.router_rtsp_url),
                 api: check.url("ROUTER_API_URL", raw.router_api_url, "http://127.0.0.1:9997", &["http"]),
                 login: judge_login(&mut check, raw.router_user.take(), raw.router_pass.take()),
@@ -151,7 +162,10 @@ impl Config {
     /// The variables that [`Config::from_vars`] reads and an operator may set.
     pub fn variables() -> Vec<String> {
         let ours = |name: &String| name != "XDG_RUNTIME_DIR";
-        dragoman_service::config::variables::<Raw>().into_iter().filter(ours).collect()
+        dragoman_service::config::variables::<Raw>()
+            .into_iter()
+            .filter(ours)
+            .collect()
     }
 }
 
@@ -160,7 +174,10 @@ const MODES: [(&str, Mode); 3] = [("cpu", Mode::Cpu), ("gpu", Mode::Gpu), ("spli
 impl Mode {
     /// As the variable names it.
     pub fn name(self) -> &'static str {
-        MODES.iter().find(|(_, mode)| *mode == self).map_or("", |(name, _)| name)
+        MODES
+            .iter()
+            .find(|(_, mode)| *mode == self)
+            .map_or("", |(name, _)| name)
     }
 }
 
@@ -187,16 +204,34 @@ fn judge_mode(
     }
 }
 
-fn judge_defaults(check: &mut Check, source: Option<String>, targets: Option<String>, hold: Option<String>) -> Settings {
-    let hold = check.duration_in("HOLD", hold, Duration::from_millis(2500), Duration::ZERO..=settings::MAX_HOLD);
-    let source = check.parse("SOURCE", source, settings::AUTO.to_owned(), "auto or a language, such as en", |text| {
-        settings::parse_source(text).ok()
-    });
+fn judge_defaults(
+    check: &mut Check,
+    source: Option<String>,
+    targets: Option<String>,
+    hold: Option<String>,
+) -> Settings {
+    let hold = check.duration_in(
+        "HOLD",
+        hold,
+        Duration::from_millis(2500),
+        Duration::ZERO..=settings::MAX_HOLD,
+    );
+    let source = check.parse(
+        "SOURCE",
+        source,
+        settings::AUTO.to_owned(),
+        "auto or a language, such as en",
+        |text| settings::parse_source(text).ok(),
+    );
     let targets = check.languages("TARGETS", targets, "es");
     let defaults = Settings { source, targets, hold };
     if defaults.targets.len() > settings::MAX_TARGETS {
         let found = format!("{} languages", defaults.targets.len());
-        check.problem("TARGETS", Some(&found), &format!("at most {} languages", settings::MAX_TARGETS));
+        check.problem(
+            "TARGETS",
+            Some(&found),
+            &format!("at most {} languages", settings::MAX_TARGETS),
+        );
     }
     if defaults.check().is_err() {
         check.problem("TARGETS", Some(&defaults.source), "languages other than SOURCE");
@@ -227,7 +262,10 @@ const MAX_RUN_DIR: usize = 33;
 fn judge_run_dir(check: &mut Check, raw: Option<String>, runtime_dir: Option<String>) -> PathBuf {
     let own = |dir: String| format!("{dir}/dragoman");
     let fits = |dir: &String| dir.len() <= MAX_RUN_DIR;
-    let default = runtime_dir.map(own).filter(fits).unwrap_or_else(|| "/tmp/dragoman".to_owned());
+    let default = runtime_dir
+        .map(own)
+        .filter(fits)
+        .unwrap_or_else(|| "/tmp/dragoman".to_owned());
     let expected = format!("an absolute path of at most {MAX_RUN_DIR} bytes");
     let read = |text: &str| (text.starts_with('/') && text.len() <= MAX_RUN_DIR).then(|| PathBuf::from(text));
     check.parse("RUN_DIR", raw, PathBuf::from(default), &expected, read)
@@ -246,11 +284,17 @@ pub fn shown(config: &Config) -> String {
         ("SOURCE", config.defaults.source.clone()),
         ("TARGETS", config.defaults.targets.join(",")),
         ("ROUTER_URL", url(&config.router.rtmp)),
-        ("ROUTER_RTSP_URL", config.router.rtsp.as_ref().map_or_else(|| "none".to_owned(), url)),
+        (
+            "ROUTER_RTSP_URL",
+            config.router.rtsp.as_ref().map_or_else(|| "none".to_owned(), url),
+        ),
         ("ROUTER_API_URL", url(&config.router.api)),
         ("ROUTER_USER", set(config.router.login.is_some()).to_owned()),
         ("ROUTER_PASS", set(config.router.login.is_some()).to_owned()),
-        ("SPEECH_URL", config.speech.urls.iter().map(url).collect::<Vec<_>>().join(",")),
+        (
+            "SPEECH_URL",
+            config.speech.urls.iter().map(url).collect::<Vec<_>>().join(","),
+        ),
         ("SPEECH_KEY", set(config.speech.key.is_some()).to_owned()),
         ("MEDIA_API_KEY", set(!config.access.is_open()).to_owned()),
         ("MEDIA_LISTEN", config.listen.to_string()),
@@ -268,7 +312,11 @@ pub fn health_url(vars: &Vars) -> String {
     let raw: Raw = vars.read(&mut check);
     let mut listen = check.address("MEDIA_LISTEN", raw.media_listen, LISTEN);
     if listen.ip().is_unspecified() {
-        listen.set_ip(if listen.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+        listen.set_ip(if listen.is_ipv4() {
+            Ipv4Addr::LOCALHOST.into()
+        } else {
+            Ipv6Addr::LOCALHOST.into()
+        });
     }
     format!("http://{listen}/healthz")
 }
@@ -303,8 +351,17 @@ mod tests {
             ("RUN_DIR", "run"),
         ])
         .unwrap_err();
-        let names =
-            ["HOLD", "TARGETS", "MEDIA_API_KEY", "MEDIA_MAX_STREAMS", "ROUTER_PASS", "ROUTER_URL", "RUN_DIR", "SPEECH_URL", "SPEECH_KEY"];
+        let names = [
+            "HOLD",
+            "TARGETS",
+            "MEDIA_API_KEY",
+            "MEDIA_MAX_STREAMS",
+            "ROUTER_PASS",
+            "ROUTER_URL",
+            "RUN_DIR",
+            "SPEECH_URL",
+            "SPEECH_KEY",
+        ];
         for name in names {
             assert!(error.contains(&format!("\n  {name}: ")), "{name} in {error}");
         }
@@ -314,14 +371,27 @@ mod tests {
     #[test]
     fn a_mode_is_judged() {
         assert!(config(&[("MODE", "gpu")]).unwrap_err().contains("SPEECH_DEVICE"));
-        assert_eq!(config(&[("MODE", "gpu"), ("SPEECH_DEVICE", "cuda")]).unwrap().mode, Mode::Gpu);
-        let split = [("MODE", "split"), ("SPEECH_URL", "wss://speech.example"), ("SPEECH_KEY", "k")];
+        assert_eq!(
+            config(&[("MODE", "gpu"), ("SPEECH_DEVICE", "cuda")]).unwrap().mode,
+            Mode::Gpu
+        );
+        let split = [
+            ("MODE", "split"),
+            ("SPEECH_URL", "wss://speech.example"),
+            ("SPEECH_KEY", "k"),
+        ];
         assert_eq!(config(&split).unwrap().mode, Mode::Split);
     }
 
     #[test]
     fn what_is_shown_holds_no_secret() {
-        let config = config(&[("MEDIA_API_KEY", "hunter2"), ("SPEECH_KEY", "hunter2"), ("ROUTER_USER", "hunter2"), ("ROUTER_PASS", "hunter2")]).unwrap();
+        let config = config(&[
+            ("MEDIA_API_KEY", "hunter2"),
+            ("SPEECH_KEY", "hunter2"),
+            ("ROUTER_USER", "hunter2"),
+            ("ROUTER_PASS", "hunter2"),
+        ])
+        .unwrap();
         assert!(!format!("{config:?} {}", shown(&config)).contains("hunter2"));
     }
 }

@@ -66,7 +66,11 @@ fn guard(worker_program: Option<&Path>) -> io::Result<u8> {
             return Ok(exit_code(status).max(1));
         }
         let wait = backoff.delay(deaths, 0.0);
-        tracing::error!(code = exit_code(status), wait_ms = wait.as_millis(), "orchestrator died, starting it again");
+        tracing::error!(
+            code = exit_code(status),
+            wait_ms = wait.as_millis(),
+            "orchestrator died, starting it again"
+        );
         (deaths, settled) = (deaths + 1, true);
         signals.sleep(wait)?;
         if signals.stopping {
@@ -78,7 +82,10 @@ fn guard(worker_program: Option<&Path>) -> io::Result<u8> {
 
 fn spawn(worker_program: Option<&Path>) -> io::Result<Pid> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("orchestrator").arg("--guardian").arg(std::process::id().to_string());
+    command
+        .arg("orchestrator")
+        .arg("--guardian")
+        .arg(std::process::id().to_string());
     if let Some(program) = worker_program {
         command.arg("--worker-program").arg(program);
     }
@@ -90,7 +97,9 @@ fn spawn(worker_program: Option<&Path>) -> io::Result<Pid> {
 
 /// As a shell would say it.
 fn exit_code(status: WaitStatus) -> u8 {
-    let code = status.exit_status().or_else(|| status.terminating_signal().map(|signal| 128 + signal));
+    let code = status
+        .exit_status()
+        .or_else(|| status.terminating_signal().map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }
 
@@ -107,7 +116,11 @@ fn finish_the_rest(signals: &mut Signals) -> io::Result<()> {
         let late = Instant::now() >= deadline;
         for &child in children.iter().filter(|child| late || !told.contains(*child)) {
             let signal = if late { Signal::KILL } else { Signal::TERM };
-            tracing::warn!(pid = child.as_raw_nonzero(), ?signal, "ending a process that was left behind");
+            tracing::warn!(
+                pid = child.as_raw_nonzero(),
+                ?signal,
+                "ending a process that was left behind"
+            );
             // It may have ended meanwhile.
             kill_process(child, signal).ok();
         }
@@ -124,7 +137,9 @@ fn finish_the_rest(signals: &mut Signals) -> io::Result<()> {
 fn children() -> Vec<Pid> {
     let me = std::process::id();
     let list = std::fs::read_to_string(format!("/proc/{me}/task/{me}/children")).unwrap_or_default();
-    list.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
+    list.split_whitespace()
+        .filter_map(|pid| Pid::from_raw(pid.parse().ok()?))
+        .collect()
 }
 
 fn reap() -> io::Result<Option<(Pid, WaitStatus)>> {
@@ -152,7 +167,10 @@ impl Signals {
                 }
             }
         })?;
-        Ok(Signals { receiver, stopping: false })
+        Ok(Signals {
+            receiver,
+            stopping: false,
+        })
     }
 
     /// Waits until `orchestrator` is gone, reaping whatever else ends and passing the wish to stop on.

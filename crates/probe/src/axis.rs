@@ -57,19 +57,29 @@ impl SoundAxis {
     /// An axis for sound at `rate`.
     #[must_use]
     pub fn new(rate: u32) -> Self {
-        Self { rate: f64::from(rate), samples: 0, pieces: VecDeque::new() }
+        Self {
+            rate: f64::from(rate),
+            samples: 0,
+            pieces: VecDeque::new(),
+        }
     }
 
     /// The next block has this stamp and so many samples.
     pub fn push(&mut self, pts_ms: f64, samples: usize) {
         let anchor = pts_ms - self.ms(self.samples as f64);
-        let goes_on = self.pieces.back().is_some_and(|piece| (mean(&piece.anchors) - anchor).abs() <= JUMP_MS);
+        let goes_on = self
+            .pieces
+            .back()
+            .is_some_and(|piece| (mean(&piece.anchors) - anchor).abs() <= JUMP_MS);
         if !goes_on {
             // Ticks are found 0.4 s late: three pieces are more than enough to look back.
             if self.pieces.len() == 3 {
                 self.pieces.pop_front();
             }
-            self.pieces.push_back(Piece { from: self.samples, anchors: VecDeque::new() });
+            self.pieces.push_back(Piece {
+                from: self.samples,
+                anchors: VecDeque::new(),
+            });
         }
         if let Some(piece) = self.pieces.back_mut() {
             if piece.anchors.len() == BLOCKS {

@@ -128,8 +128,17 @@ struct Heard {
 impl Comparison {
     /// Compares programmes of these languages, each with the pitch of a tone to listen for.
     pub fn new(languages: impl IntoIterator<Item = (String, Option<f64>)>) -> Self {
-        let programmes = languages.into_iter().map(|(language, hz)| Dubbed::new(language, hz)).collect();
-        Self { source: Path::default(), programmes, runs: Vec::new(), ticks: false, last_arrival_ns: 0 }
+        let programmes = languages
+            .into_iter()
+            .map(|(language, hz)| Dubbed::new(language, hz))
+            .collect();
+        Self {
+            source: Path::default(),
+            programmes,
+            runs: Vec::new(),
+            ticks: false,
+            last_arrival_ns: 0,
+        }
     }
 
     /// Takes an event of reader `id`: 0 is the source, then the programmes in their order.
@@ -150,7 +159,11 @@ impl Comparison {
                     dubbed.frame(pts_ms, lasts_ms);
                 }
             }
-            Event::Picture { arrival_ns, pts_ms, unit } => {
+            Event::Picture {
+                arrival_ns,
+                pts_ms,
+                unit,
+            } => {
                 self.last_arrival_ns = self.last_arrival_ns.max(arrival_ns);
                 path.count += 1;
                 path.bytes += unit.bytes as u64;
@@ -161,7 +174,9 @@ impl Comparison {
                 }
                 match id.checked_sub(1) {
                     None => {
-                        self.programmes.iter_mut().for_each(|dubbed| dubbed.source_unit(unit.clone(), arrival_ns));
+                        self.programmes
+                            .iter_mut()
+                            .for_each(|dubbed| dubbed.source_unit(unit.clone(), arrival_ns));
                     }
                     Some(n) => self.programmes[n].unit(unit, arrival_ns),
                 }
@@ -169,7 +184,10 @@ impl Comparison {
             Event::Sound { pts_ms, rate, pcm } => {
                 let heard = path.hear(pts_ms, rate, &pcm);
                 match id.checked_sub(1) {
-                    None => self.programmes.iter_mut().for_each(|dubbed| dubbed.source_sound(&heard)),
+                    None => self
+                        .programmes
+                        .iter_mut()
+                        .for_each(|dubbed| dubbed.source_sound(&heard)),
                     Some(n) => self.programmes[n].sound(&heard, rate, &pcm),
                 }
             }
@@ -187,28 +205,43 @@ impl Comparison {
     /// Which streams have shown nothing yet, and why.
     #[must_use]
     pub fn missing(&self) -> String {
-        let name = |name: &str, path: &Path| format!("{name}: {}", path.down.as_deref().unwrap_or("no picture matched"));
+        let name =
+            |name: &str, path: &Path| format!("{name}: {}", path.down.as_deref().unwrap_or("no picture matched"));
         let source = (self.source.run.is_none()).then(|| name("source", &self.source));
         let programmes = self.programmes.iter().filter(|dubbed| dubbed.first_ns.is_none());
-        source.into_iter().chain(programmes.map(|dubbed| name(&dubbed.language, &dubbed.path))).collect::<Vec<_>>().join("; ")
+        source
+            .into_iter()
+            .chain(programmes.map(|dubbed| name(&dubbed.language, &dubbed.path)))
+            .collect::<Vec<_>>()
+            .join("; ")
     }
 
     /// What is true now; counts of the last second begin anew.
     pub fn second(&mut self) -> Live {
         let seconds = self.seconds();
         let source = self.source.second();
-        Live { seconds, source, programmes: self.programmes.iter_mut().map(Dubbed::second).collect() }
+        Live {
+            seconds,
+            source,
+            programmes: self.programmes.iter_mut().map(Dubbed::second).collect(),
+        }
     }
 
     /// What was measured so far.
     #[must_use]
     pub fn report(&self) -> Report {
         let programmes: Vec<Programme> = self.programmes.iter().map(|dubbed| dubbed.report(self.ticks)).collect();
-        let first: Option<Vec<f64>> = programmes.iter().map(|programme| programme.first_programme_frame_ms).collect();
+        let first: Option<Vec<f64>> = programmes
+            .iter()
+            .map(|programme| programme.first_programme_frame_ms)
+            .collect();
         Report {
             seconds: self.seconds().unwrap_or(0.0),
             measures: Measures::worst(programmes.iter().map(|programme| &programme.measures)),
-            startup_ms: Startup { stack_ready: None, first_programme_frame: first.and_then(|all| all.into_iter().reduce(f64::max)) },
+            startup_ms: Startup {
+                stack_ready: None,
+                first_programme_frame: first.and_then(|all| all.into_iter().reduce(f64::max)),
+            },
             programmes,
             ..Report::default()
         }
@@ -235,29 +268,50 @@ impl Path {
 
     fn hear(&mut self, pts_ms: f64, rate: u32, pcm: &[f32]) -> Heard {
         self.samples += pcm.len() as u64;
-        self.square_sum += pcm.iter().map(|sample| f64::from(*sample) * f64::from(*sample)).sum::<f64>();
+        self.square_sum += pcm
+            .iter()
+            .map(|sample| f64::from(*sample) * f64::from(*sample))
+            .sum::<f64>();
         if self.sound.as_ref().is_none_or(|ear| ear.rate != rate) {
-            self.sound = Some(Ear { rate, axis: SoundAxis::new(rate), detector: Detector::new(rate) });
+            self.sound = Some(Ear {
+                rate,
+                axis: SoundAxis::new(rate),
+                detector: Detector::new(rate),
+            });
         }
-        let Some(ear) = &mut self.sound else { return Heard::default() };
+        let Some(ear) = &mut self.sound else {
+            return Heard::default();
+        };
         let position = ear.axis.samples() as f64;
         ear.axis.push(pts_ms, pcm.len());
         let ticks = ear.detector.push(pcm);
-        let (Some(offset), Some(run)) = (self.pictures.offset(), self.run) else { return Heard::default() };
+        let (Some(offset), Some(run)) = (self.pictures.offset(), self.run) else {
+            return Heard::default();
+        };
         let media_ms = |at: f64| ear.axis.at(at).map(|pts_ms| pts_ms - offset);
         let ticks = ticks.iter().filter_map(|tick| skew::place(media_ms(tick.at)?));
         let first = run * RUN_SECONDS;
         let blocks_in_run = (1000.0 / hole::BLOCK_MS) as i64 * first;
-        let blocks = media_ms(position).map(|at| self.blocks.push(at, rate, pcm)).unwrap_or_default();
+        let blocks = media_ms(position)
+            .map(|at| self.blocks.push(at, rate, pcm))
+            .unwrap_or_default();
         Heard {
             ticks: ticks.map(|(second, skew)| (first + second, skew)).collect(),
-            blocks: blocks.into_iter().map(|(index, db)| (blocks_in_run + index, db)).collect(),
+            blocks: blocks
+                .into_iter()
+                .map(|(index, db)| (blocks_in_run + index, db))
+                .collect(),
         }
     }
 
     fn second(&mut self) -> LiveStream {
         let level = (self.samples > 0).then(|| hole::decibels((self.square_sum / self.samples as f64).sqrt()));
-        let live = LiveStream { fps: self.count, kbit: self.bytes * 8 / 1000, level_db: level.map(tenth), down: self.down.clone() };
+        let live = LiveStream {
+            fps: self.count,
+            kbit: self.bytes * 8 / 1000,
+            level_db: level.map(tenth),
+            down: self.down.clone(),
+        };
         (self.count, self.bytes, self.square_sum, self.samples) = (0, 0, 0.0, 0);
         live
     }
@@ -277,7 +331,12 @@ impl Dubbed {
             first_ns: None,
             first_frame_ms: None,
             added: (0.0, 0),
-            tone: hz.map(|hz| Tone { hz, pcm: Vec::new(), loudest_db: -120.0, tenths: 0 }),
+            tone: hz.map(|hz| Tone {
+                hz,
+                pcm: Vec::new(),
+                loudest_db: -120.0,
+                tenths: 0,
+            }),
         }
     }
 
@@ -312,8 +371,14 @@ impl Dubbed {
     }
 
     fn source_sound(&mut self, heard: &Heard) {
-        heard.ticks.iter().for_each(|(second, skew)| self.pairing.source(*second, *skew));
-        heard.blocks.iter().for_each(|(index, db)| self.holes.source(*index, *db));
+        heard
+            .ticks
+            .iter()
+            .for_each(|(second, skew)| self.pairing.source(*second, *skew));
+        heard
+            .blocks
+            .iter()
+            .for_each(|(index, db)| self.holes.source(*index, *db));
     }
 
     fn sound(&mut self, heard: &Heard, rate: u32, pcm: &[f32]) {
@@ -323,8 +388,14 @@ impl Dubbed {
         if self.first_ns.is_none() {
             return;
         }
-        heard.ticks.iter().for_each(|(second, skew)| self.pairing.programme(*second, *skew));
-        heard.blocks.iter().for_each(|(index, db)| self.holes.programme(*index, *db));
+        heard
+            .ticks
+            .iter()
+            .for_each(|(second, skew)| self.pairing.programme(*second, *skew));
+        heard
+            .blocks
+            .iter()
+            .for_each(|(index, db)| self.holes.programme(*index, *db));
     }
 
     fn audio(&self) -> Audio {
@@ -350,7 +421,10 @@ impl Dubbed {
             gaps: audio.gaps,
             discontinuities: audio.discontinuities,
             identical: both.map(|(payload, sei)| payload && sei),
-            tone_db: self.tone.as_mut().map(|tone| tenth(std::mem::replace(&mut tone.loudest_db, -120.0))),
+            tone_db: self
+                .tone
+                .as_mut()
+                .map(|tone| tenth(std::mem::replace(&mut tone.loudest_db, -120.0))),
         }
     }
 

@@ -31,12 +31,19 @@ pub(crate) fn make(name: &'static str) -> Result<gst::ElementFactory> {
 
 /// An element without properties to set.
 pub(crate) fn plain(name: &'static str) -> Result<gst::Element> {
-    make(name)?.create().build().with_context(|| format!("cannot create the element {name}"))
+    make(name)?
+        .create()
+        .build()
+        .with_context(|| format!("cannot create the element {name}"))
 }
 
 /// Lets only these caps through.
 pub(crate) fn filter(caps: &gst::Caps) -> Result<gst::Element> {
-    make("capsfilter")?.create().property("caps", caps).build().context("cannot create a caps filter")
+    make("capsfilter")?
+        .create()
+        .property("caps", caps)
+        .build()
+        .context("cannot create a caps filter")
 }
 
 /// Adds elements to a pipeline and links them in a row.
@@ -47,12 +54,18 @@ pub(crate) fn chain(pipeline: &gst::Pipeline, elements: &[&gst::Element]) -> Res
 
 /// H.264 as FLV carries it.
 pub(crate) fn avc() -> gst::Caps {
-    gst::Caps::builder("video/x-h264").field("stream-format", "avc").field("alignment", "au").build()
+    gst::Caps::builder("video/x-h264")
+        .field("stream-format", "avc")
+        .field("alignment", "au")
+        .build()
 }
 
 /// AAC as FLV carries it.
 pub(crate) fn raw_aac() -> gst::Caps {
-    gst::Caps::builder("audio/mpeg").field("mpegversion", 4i32).field("stream-format", "raw").build()
+    gst::Caps::builder("audio/mpeg")
+        .field("mpegversion", 4i32)
+        .field("stream-format", "raw")
+        .build()
 }
 
 /// Running times of a sample's buffer: presentation, decoding. Before the start of the segment they are negative.
@@ -93,7 +106,11 @@ pub(crate) fn ended(pipeline: &gst::Pipeline, wait: gst::ClockTime) -> Option<En
 
 /// An appsink that hands over each buffer at once.
 pub(crate) fn sink(caps: Option<&gst::Caps>, max_buffers: u32) -> app::AppSink {
-    let sink = app::AppSink::builder().sync(false).async_(false).max_buffers(max_buffers).build();
+    let sink = app::AppSink::builder()
+        .sync(false)
+        .async_(false)
+        .max_buffers(max_buffers)
+        .build();
     sink.set_caps(caps);
     sink
 }

@@ -32,7 +32,11 @@ impl Blocks {
                 if let Some(last) = self.index.filter(|_| self.count >= whole) {
                     done.push((last, decibels((self.sum / f64::from(self.count)).sqrt())));
                 }
-                *self = Self { index: Some(index), sum: 0.0, count: 0 };
+                *self = Self {
+                    index: Some(index),
+                    sum: 0.0,
+                    count: 0,
+                };
             }
             self.sum += f64::from(*sample) * f64::from(*sample);
             self.count += 1;
@@ -58,7 +62,12 @@ pub struct Holes {
 
 impl Default for Holes {
     fn default() -> Self {
-        Self { source: vec![(i64::MIN, 0.0); KEEP], run: None, gaps: 0, missing_ms: 0.0 }
+        Self {
+            source: vec![(i64::MIN, 0.0); KEEP],
+            run: None,
+            gaps: 0,
+            missing_ms: 0.0,
+        }
     }
 }
 
@@ -107,14 +116,22 @@ mod tests {
 
     fn sound(change: impl Fn(&mut Vec<f32>)) -> Holes {
         let rate = 48_000;
-        let pcm: Vec<f32> = (0..rate * 4).map(|n| 0.1 * (f64::from(n) * 0.02).sin() as f32).collect();
+        let pcm: Vec<f32> = (0..rate * 4)
+            .map(|n| 0.1 * (f64::from(n) * 0.02).sin() as f32)
+            .collect();
         let mut programme = pcm.clone();
         change(&mut programme);
         let (mut holes, mut source_blocks, mut blocks) = (Holes::default(), Blocks::default(), Blocks::default());
         for (n, (a, b)) in pcm.chunks(1024).zip(programme.chunks(1024)).enumerate() {
             let media_ms = n as f64 * 1024.0 / 48.0;
-            source_blocks.push(media_ms, rate, a).into_iter().for_each(|(at, db)| holes.source(at, db));
-            blocks.push(media_ms, rate, b).into_iter().for_each(|(at, db)| holes.programme(at, db));
+            source_blocks
+                .push(media_ms, rate, a)
+                .into_iter()
+                .for_each(|(at, db)| holes.source(at, db));
+            blocks
+                .push(media_ms, rate, b)
+                .into_iter()
+                .for_each(|(at, db)| holes.programme(at, db));
         }
         holes
     }

@@ -17,13 +17,13 @@ pub mod tick;
 pub mod tone;
 
 pub mod cli;
+pub mod compare;
 pub mod element;
+pub mod listen;
+pub mod measure;
 pub mod picture;
 pub mod publish;
-pub mod sound;
-pub mod talk;
-pub mod compare;
-pub mod measure;
 pub mod read;
 pub mod report;
-pub mod listen;
+pub mod sound;
+pub mod talk;

@@ -78,7 +78,10 @@ pub fn record(url: &str, duration: Duration) -> Result<Recording> {
         }
     }
     if reader.dropped() > 0 {
-        bail!("this machine is too slow to record: {} events dropped", reader.dropped());
+        bail!(
+            "this machine is too slow to record: {} events dropped",
+            reader.dropped()
+        );
     }
     Ok(taker.recording)
 }
@@ -86,7 +89,10 @@ pub fn record(url: &str, duration: Duration) -> Result<Recording> {
 /// Records several streams at the same time.
 pub fn record_all(urls: &[&str], duration: Duration) -> Result<Vec<Recording>> {
     std::thread::scope(|scope| {
-        let threads: Vec<_> = urls.iter().map(|url| scope.spawn(move || record(url, duration))).collect();
+        let threads: Vec<_> = urls
+            .iter()
+            .map(|url| scope.spawn(move || record(url, duration)))
+            .collect();
         threads
             .into_iter()
             .map(|thread| thread.join().unwrap_or_else(|_| bail!("a recorder has panicked")))
@@ -99,7 +105,10 @@ impl Recording {
     #[must_use]
     pub fn offset_ms(&self) -> Option<f64> {
         let offsets = self.pictures.iter().filter_map(|picture| {
-            picture.unit.stamp.map(|stamp| picture.pts_ms - stamp.media_ns as f64 / 1e6)
+            picture
+                .unit
+                .stamp
+                .map(|stamp| picture.pts_ms - stamp.media_ns as f64 / 1e6)
         });
         let (sum, count) = offsets.fold((0.0, 0u32), |(sum, count), offset| (sum + offset, count + 1));
         (count > 0).then(|| sum / f64::from(count))
@@ -114,7 +123,7 @@ impl Recording {
     /// The sample at a media time in seconds, if it was recorded.
     #[must_use]
     pub fn sample_at(&self, media_seconds: f64) -> Option<usize> {
-        let sample = (media_seconds - self.media_at(0)?) * f64::from(RATE);
+        let sample = ((media_seconds - self.media_at(0)?) * f64::from(RATE)).round();
         (sample >= 0.0 && sample < self.pcm.len() as f64).then_some(sample as usize)
     }
 
@@ -141,9 +150,15 @@ impl Recording {
     #[must_use]
     pub fn compare_pictures(&self, source: &Self) -> (usize, usize) {
         let key = |unit: &Unit| unit.stamp.map(|stamp| (stamp.run, stamp.frame));
-        let known: std::collections::HashMap<_, _> =
-            source.pictures.iter().filter_map(|picture| Some((key(&picture.unit)?, &picture.unit))).collect();
-        let pairs = self.pictures.iter().filter_map(|picture| Some((&picture.unit, *known.get(&key(&picture.unit)?)?)));
+        let known: std::collections::HashMap<_, _> = source
+            .pictures
+            .iter()
+            .filter_map(|picture| Some((key(&picture.unit)?, &picture.unit)))
+            .collect();
+        let pairs = self
+            .pictures
+            .iter()
+            .filter_map(|picture| Some((&picture.unit, *known.get(&key(&picture.unit)?)?)));
         let (same, different): (Vec<_>, Vec<_>) = pairs.partition(|(a, b)| (a.slices, a.sei) == (b.slices, b.sei));
         (same.len(), different.len())
     }
@@ -159,7 +174,15 @@ impl Taker {
     fn take(&mut self, event: Event) {
         let recording = &mut self.recording;
         match event {
-            Event::Picture { arrival_ns, pts_ms, unit } => recording.pictures.push(Picture { arrival_ns, pts_ms, unit }),
+            Event::Picture {
+                arrival_ns,
+                pts_ms,
+                unit,
+            } => recording.pictures.push(Picture {
+                arrival_ns,
+                pts_ms,
+                unit,
+            }),
             Event::Frame { pts_ms, lasts_ms } => {
                 if let Some(by) = self.continuity.push(pts_ms, lasts_ms) {
                     recording.jumps.push((recording.frames, by));
@@ -191,12 +214,27 @@ mod tests {
     #[test]
     fn a_jump_ahead_becomes_silence_and_media_time_finds_samples() {
         let mut taker = Taker::default();
-        let mark = Stamp { run: 1, frame: 0, captured_ns: 0, media_ns: 5_000_000_000, first_ns: 0, ticks: true };
+        let mark = Stamp {
+            run: 1,
+            frame: 0,
+            captured_ns: 0,
+            media_ns: 5_000_000_000,
+            first_ns: 0,
+            ticks: true,
+        };
         let unit = Unit::read(&nal::join(&[mark.nal(), vec![0x65, 1]], 4), 4).unwrap();
-        taker.take(Event::Picture { arrival_ns: 0, pts_ms: 1000.0, unit });
+        taker.take(Event::Picture {
+            arrival_ns: 0,
+            pts_ms: 1000.0,
+            unit,
+        });
         for pts_ms in [1000.0, 1020.0, 1060.0] {
             taker.take(Event::Frame { pts_ms, lasts_ms: 20.0 });
-            taker.take(Event::Sound { pts_ms, rate: RATE, pcm: vec![0.5; 960] });
+            taker.take(Event::Sound {
+                pts_ms,
+                rate: RATE,
+                pcm: vec![0.5; 960],
+            });
         }
         let recording = taker.recording;
         assert_eq!(recording.jumps, [(2, 20.0)]);

@@ -96,7 +96,11 @@ impl Matcher {
         if let Some(key) = key(&unit) {
             self.index.insert(key, ordinal);
         }
-        self.source.push_back(Entry { unit, arrival_ns, seen: false });
+        self.source.push_back(Entry {
+            unit,
+            arrival_ns,
+            seen: false,
+        });
         if self.source.len() > KEEP {
             self.forget();
         }
@@ -137,7 +141,8 @@ impl Matcher {
     /// Whether every SEI message of types 4 and 5 came through, unchanged and with its frame.
     #[must_use]
     pub fn sei_identical(&self) -> Option<bool> {
-        self.first.map(|_| self.whole() && hex(&self.hashes_in.sei) == hex(&self.hashes_out.sei))
+        self.first
+            .map(|_| self.whole() && hex(&self.hashes_in.sei) == hex(&self.hashes_out.sei))
     }
 
     fn whole(&self) -> bool {
@@ -151,7 +156,9 @@ impl Matcher {
             if found.is_none() && key(unit).is_some() && now_ns.saturating_sub(*arrival_ns) < PATIENCE_NS {
                 break;
             }
-            let Some((unit, arrival_ns)) = self.pending.pop_front() else { break };
+            let Some((unit, arrival_ns)) = self.pending.pop_front() else {
+                break;
+            };
             match found {
                 Some(ordinal) => matches.extend(self.take(&unit, arrival_ns, ordinal)),
                 // Before the first match it is a frame from before the source was read.
@@ -180,7 +187,9 @@ impl Matcher {
         if !late {
             self.pass(false);
         }
-        let entry = self.source.get_mut(usize::try_from(ordinal.checked_sub(self.oldest)?).ok()?)?;
+        let entry = self
+            .source
+            .get_mut(usize::try_from(ordinal.checked_sub(self.oldest)?).ok()?)?;
         if entry.seen {
             self.counts.duplicated += 1;
         } else if late {
@@ -198,7 +207,9 @@ impl Matcher {
 
     /// The source unit at the cursor is counted; it is lost unless its partner is at hand.
     fn pass(&mut self, lost: bool) {
-        let Some(entry) = self.source.get((self.cursor - self.oldest) as usize) else { return };
+        let Some(entry) = self.source.get((self.cursor - self.oldest) as usize) else {
+            return;
+        };
         self.counts.units_in += 1;
         self.counts.captions_in += u64::from(entry.unit.captions);
         self.counts.lost += u64::from(lost);
@@ -231,7 +242,11 @@ fn key(unit: &Unit) -> Option<Key> {
 }
 
 fn hex(hash: &Sha256) -> String {
-    hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.clone()
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -242,8 +257,20 @@ mod tests {
     const FRAME_NS: u64 = 33_333_333;
 
     fn frame(n: u64) -> Vec<Vec<u8>> {
-        let mark = Stamp { run: 1, frame: n, captured_ns: 0, media_ns: n * FRAME_NS, first_ns: 0, ticks: true };
-        vec![mark.nal(), stamp::caption_nal(n), vec![0x41, n as u8, 3, 4, 5], vec![0x41, n as u8, 9]]
+        let mark = Stamp {
+            run: 1,
+            frame: n,
+            captured_ns: 0,
+            media_ns: n * FRAME_NS,
+            first_ns: 0,
+            ticks: true,
+        };
+        vec![
+            mark.nal(),
+            stamp::caption_nal(n),
+            vec![0x41, n as u8, 3, 4, 5],
+            vec![0x41, n as u8, 9],
+        ]
     }
 
     fn unit(nals: &[Vec<u8>]) -> Unit {
@@ -301,7 +328,14 @@ mod tests {
     #[test]
     fn a_lost_frame_shows() {
         let matcher = run(|n, nals| if n == 50 { vec![] } else { vec![unit(&nals)] });
-        assert_eq!((matcher.counts().units_in, matcher.counts().units_out, matcher.counts().lost), (100, 99, 1));
+        assert_eq!(
+            (
+                matcher.counts().units_in,
+                matcher.counts().units_out,
+                matcher.counts().lost
+            ),
+            (100, 99, 1)
+        );
         assert_eq!(matcher.payload_identical(), Some(false));
     }
 

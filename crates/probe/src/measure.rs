@@ -28,8 +28,13 @@ impl<T: std::str::FromStr> std::str::FromStr for Named<T> {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (language, value) = text.split_once('=').ok_or("expected LANG=VALUE")?;
-        let value = value.parse().map_err(|_| format!("{value} is not what belongs after {language}="))?;
-        Ok(Self { language: language.into(), value })
+        let value = value
+            .parse()
+            .map_err(|_| format!("{value} is not what belongs after {language}="))?;
+        Ok(Self {
+            language: language.into(),
+            value,
+        })
     }
 }
 
@@ -65,8 +70,10 @@ pub struct Options {
 pub fn run(options: &Options, stop: &AtomicBool, on_second: &mut dyn FnMut(&Live)) -> Result<Report> {
     let (events, incoming) = sync_channel(EVENTS);
     let urls = std::iter::once(&options.source).chain(options.programmes.iter().map(|named| &named.value));
-    let readers: Vec<Reader> =
-        urls.enumerate().map(|(id, url)| Reader::start(id, url, None, events.clone())).collect::<Result<_>>()?;
+    let readers: Vec<Reader> = urls
+        .enumerate()
+        .map(|(id, url)| Reader::start(id, url, None, events.clone()))
+        .collect::<Result<_>>()?;
     drop(events);
     let mut comparison = Comparison::new(options.programmes.iter().map(|named| {
         let tone = options.tones.iter().find(|tone| tone.language == named.language);
@@ -100,7 +107,10 @@ fn follow(
         match comparison.seconds() {
             Some(seconds) if options.seconds.is_some_and(|wanted| seconds >= wanted) => return Ok(()),
             None if started.elapsed().as_secs_f64() > options.wait => {
-                bail!("no picture of the source was seen in every programme: {}", comparison.missing())
+                bail!(
+                    "no picture of the source was seen in every programme: {}",
+                    comparison.missing()
+                )
             }
             _ => {}
         }

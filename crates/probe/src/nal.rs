@@ -97,9 +97,13 @@ pub fn sei_messages(nal: &[u8]) -> Vec<(u32, Vec<u8>)> {
     let mut rest = &rbsp[..];
     // At least a type, a size and the trailing bits.
     while rest.len() > 2 {
-        let Some((payload_type, tail)) = varying(rest) else { break };
+        let Some((payload_type, tail)) = varying(rest) else {
+            break;
+        };
         let Some((size, tail)) = varying(tail) else { break };
-        let Some((payload, tail)) = tail.split_at_checked(size as usize) else { break };
+        let Some((payload, tail)) = tail.split_at_checked(size as usize) else {
+            break;
+        };
         messages.push((payload_type, payload.to_vec()));
         rest = tail;
     }
@@ -175,7 +179,10 @@ mod tests {
                 continue; // 300 does not fit.
             }
             let unit = join(&nals, size);
-            assert_eq!(split(&unit, size).unwrap(), nals.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            assert_eq!(
+                split(&unit, size).unwrap(),
+                nals.iter().map(Vec::as_slice).collect::<Vec<_>>()
+            );
         }
     }
 

@@ -66,7 +66,12 @@ impl Painter {
                 80 + (state >> 24) as u8 / 4
             })
             .collect();
-        Self { width, height, background, noise }
+        Self {
+            width,
+            height,
+            background,
+            noise,
+        }
     }
 
     /// The picture `frame` at `media_ns`.
@@ -75,9 +80,20 @@ impl Painter {
         let mut picture = self.background.clone();
         let scale = (self.width / 90).max(1);
         let ms = media_ns / 1_000_000;
-        let clock = format!("{:02}:{:02}:{:02}.{:03}", ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60, ms % 1000);
+        let clock = format!(
+            "{:02}:{:02}:{:02}.{:03}",
+            ms / 3_600_000,
+            ms / 60_000 % 60,
+            ms / 1000 % 60,
+            ms % 1000
+        );
         self.text(&mut picture, &clock, self.height / 4, scale);
-        self.text(&mut picture, &format!("{frame:08}"), self.height / 4 + 10 * scale, (scale / 2).max(1));
+        self.text(
+            &mut picture,
+            &format!("{frame:08}"),
+            self.height / 4 + 10 * scale,
+            (scale / 2).max(1),
+        );
         // Noise as a camera has it keeps the bit rate at that of a real stream.
         let side = (self.height / 5).min(NOISE_SIDE / 2);
         let (dx, dy) = ((frame * 53 % 127) as usize, (frame * 31 % 113) as usize);
@@ -91,7 +107,12 @@ impl Painter {
         let x = self.width / 20 + side + (frame as usize * self.width / 160) % span;
         self.rectangle(&mut picture, (x, top + side / 4), (side / 2, side / 2), WHITE);
         if media_ns % 1_000_000_000 < 100_000_000 {
-            self.rectangle(&mut picture, (self.width - side - self.width / 20, top), (side, side), WHITE);
+            self.rectangle(
+                &mut picture,
+                (self.width - side - self.width / 20, top),
+                (side, side),
+                WHITE,
+            );
         }
         picture
     }

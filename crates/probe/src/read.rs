@@ -77,7 +77,11 @@ impl Reader {
         element::init()?;
         let stop = Arc::new(AtomicBool::new(false));
         let dropped = Arc::new(AtomicU64::new(0));
-        let out = Out { id, events, dropped: dropped.clone() };
+        let out = Out {
+            id,
+            events,
+            dropped: dropped.clone(),
+        };
         let (url, stopped) = (url.to_owned(), stop.clone());
         let thread = std::thread::Builder::new().name(format!("read-{id}")).spawn(move || {
             while !stopped.load(Ordering::Acquire) {
@@ -89,7 +93,11 @@ impl Reader {
                 std::thread::park_timeout(RETRY);
             }
         })?;
-        Ok(Self { stop, dropped, thread: Some(thread) })
+        Ok(Self {
+            stop,
+            dropped,
+            thread: Some(thread),
+        })
     }
 
     /// Events that found the channel full.
@@ -128,7 +136,11 @@ impl Out {
 /// One connection from its beginning to its end; gives the reason for the end.
 fn session(url: &str, rate: Option<u32>, out: &Out, stop: &AtomicBool) -> Result<String> {
     let pipeline = Running(gst::Pipeline::new());
-    let source = element::make("rtmp2src")?.create().property("location", url).property("idle-timeout", 10u32).build()?;
+    let source = element::make("rtmp2src")?
+        .create()
+        .property("location", url)
+        .property("idle-timeout", 10u32)
+        .build()?;
     let demux = element::plain("flvdemux")?;
     element::chain(&pipeline, &[&source, &demux])?;
     let weak = pipeline.downgrade();
@@ -142,7 +154,9 @@ fn session(url: &str, rate: Option<u32>, out: &Out, stop: &AtomicBool) -> Result
             gst::element_error!(demux, gst::StreamError::Failed, ["cannot read a track: {error:#}"]);
         }
     });
-    pipeline.set_state(gst::State::Playing).context("cannot start to read")?;
+    pipeline
+        .set_state(gst::State::Playing)
+        .context("cannot start to read")?;
     loop {
         match element::ended(&pipeline, gst::ClockTime::from_mseconds(50)) {
             Some(element::Ended::Error(reason)) => return Ok(reason),
@@ -155,12 +169,18 @@ fn session(url: &str, rate: Option<u32>, out: &Out, stop: &AtomicBool) -> Result
 
 fn track(pipeline: &gst::Pipeline, pad: &gst::Pad, rate: Option<u32>, out: &Out) -> Result<()> {
     let caps = pad.current_caps().context("a track without caps")?;
-    let name = caps.structure(0).map(|structure| structure.name().to_string()).unwrap_or_default();
+    let name = caps
+        .structure(0)
+        .map(|structure| structure.name().to_string())
+        .unwrap_or_default();
     let elements = match name.as_str() {
         "video/x-h264" => vec![pictures(out.clone()).upcast()],
         "audio/mpeg" => {
             watch_frames(pad, out.clone());
-            let queue = element::make("queue")?.create().property("max-size-buffers", 0u32).build()?;
+            let queue = element::make("queue")?
+                .create()
+                .property("max-size-buffers", 0u32)
+                .build()?;
             let mut caps = gst::Caps::builder("audio/x-raw")
                 .field("format", "F32LE")
                 .field("layout", "interleaved")
@@ -174,12 +194,21 @@ fn track(pipeline: &gst::Pipeline, pad: &gst::Pad, rate: Option<u32>, out: &Out)
             elements.push(sounds(out.clone()).upcast());
             elements
         }
-        _ => vec![element::make("fakesink")?.create().property("sync", false).property("async", false).build()?],
+        _ => vec![
+            element::make("fakesink")?
+                .create()
+                .property("sync", false)
+                .property("async", false)
+                .build()?,
+        ],
     };
     let row: Vec<&gst::Element> = elements.iter().collect();
     pipeline.add_many(&row)?;
     gst::Element::link_many(&row)?;
-    let first = elements.first().and_then(|element| element.static_pad("sink")).context("no pad to link")?;
+    let first = elements
+        .first()
+        .and_then(|element| element.static_pad("sink"))
+        .context("no pad to link")?;
     pad.link(&first)?;
     for element in elements.iter().rev() {
         element.sync_state_with_parent()?;
@@ -200,11 +229,17 @@ fn pictures(out: Out) -> app::AppSink {
                     caps = sample.caps_owned();
                     length_size = avc_length_size(&sample);
                 }
-                let Some((Some(pts), _)) = element::running_times(&sample) else { return Ok(gst::FlowSuccess::Ok) };
+                let Some((Some(pts), _)) = element::running_times(&sample) else {
+                    return Ok(gst::FlowSuccess::Ok);
+                };
                 let buffer = sample.buffer().ok_or(gst::FlowError::Error)?;
                 let bytes = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
                 out.send(match Unit::read(&bytes, length_size) {
-                    Ok(unit) => Event::Picture { arrival_ns, pts_ms: pts as f64 / 1e6, unit },
+                    Ok(unit) => Event::Picture {
+                        arrival_ns,
+                        pts_ms: pts as f64 / 1e6,
+                        unit,
+                    },
                     Err(nal::Malformed) => Event::Malformed,
                 });
                 Ok(gst::FlowSuccess::Ok)
@@ -220,14 +255,22 @@ fn sounds(out: Out) -> app::AppSink {
         app::AppSinkCallbacks::builder()
             .new_sample(move |sink| {
                 let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-                let rate = sample.caps().and_then(|caps| caps.structure(0)?.get::<i32>("rate").ok());
+                let rate = sample
+                    .caps()
+                    .and_then(|caps| caps.structure(0)?.get::<i32>("rate").ok());
                 let times = element::running_times(&sample);
-                let (Some(rate), Some((Some(pts), _))) = (rate, times) else { return Ok(gst::FlowSuccess::Ok) };
+                let (Some(rate), Some((Some(pts), _))) = (rate, times) else {
+                    return Ok(gst::FlowSuccess::Ok);
+                };
                 let buffer = sample.buffer().ok_or(gst::FlowError::Error)?;
                 let bytes = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
                 let (samples, _) = bytes.as_chunks::<4>();
                 let pcm = samples.iter().map(|four| f32::from_le_bytes(*four)).collect();
-                out.send(Event::Sound { pts_ms: pts as f64 / 1e6, rate: rate as u32, pcm });
+                out.send(Event::Sound {
+                    pts_ms: pts as f64 / 1e6,
+                    rate: rate as u32,
+                    pcm,
+                });
                 Ok(gst::FlowSuccess::Ok)
             })
             .build(),
@@ -238,7 +281,9 @@ fn sounds(out: Out) -> app::AppSink {
 /// Tells the stamps of AAC frames as the stream has them: a decoder smooths its own.
 fn watch_frames(pad: &gst::Pad, out: Out) {
     pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-        let rate = pad.current_caps().and_then(|caps| caps.structure(0)?.get::<i32>("rate").ok());
+        let rate = pad
+            .current_caps()
+            .and_then(|caps| caps.structure(0)?.get::<i32>("rate").ok());
         let segment = pad.sticky_event::<gst::event::Segment>(0);
         let running = info.buffer().and_then(|buffer| {
             let segment = segment?;
@@ -247,7 +292,10 @@ fn watch_frames(pad: &gst::Pad, out: Out) {
         });
         if let (Some(rate), Some(running)) = (rate, running) {
             let lasts_ms = 1024.0 * 1000.0 / f64::from(rate.max(1));
-            out.send(Event::Frame { pts_ms: running.nseconds() as f64 / 1e6, lasts_ms });
+            out.send(Event::Frame {
+                pts_ms: running.nseconds() as f64 / 1e6,
+                lasts_ms,
+            });
         }
         gst::PadProbeReturn::Ok
     });

@@ -215,13 +215,21 @@ impl Video {
 impl Latency {
     pub(crate) fn of(histogram: &Histogram) -> Option<Self> {
         let percentile = |percent| histogram.percentile(percent);
-        Some(Self { p50: percentile(50.0)?, p95: percentile(95.0)?, p99: percentile(99.0)? })
+        Some(Self {
+            p50: percentile(50.0)?,
+            p95: percentile(95.0)?,
+            p99: percentile(99.0)?,
+        })
     }
 }
 
 impl Skew {
     pub(crate) fn of(histogram: &Histogram) -> Option<Self> {
-        Some(Self { p50: histogram.percentile(50.0)?, max_abs: histogram.max_abs()?, ticks: histogram.count() })
+        Some(Self {
+            p50: histogram.percentile(50.0)?,
+            max_abs: histogram.max_abs()?,
+            ticks: histogram.count(),
+        })
     }
 }
 
@@ -230,7 +238,9 @@ impl Measures {
     #[must_use]
     pub fn worst<'a>(all: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut all = all.into_iter();
-        let Some(mut worst) = all.next().cloned() else { return Self::default() };
+        let Some(mut worst) = all.next().cloned() else {
+            return Self::default();
+        };
         for other in all {
             let (video, its) = (&mut worst.video, &other.video);
             video.access_units_in += its.access_units_in;
@@ -245,11 +255,14 @@ impl Measures {
             video.sei_different += its.sei_different;
             video.captions_in += its.captions_in;
             video.captions_out += its.captions_out;
-            worst.added_latency_ms = worst.added_latency_ms.zip(other.added_latency_ms).map(|(a, b)| Latency {
-                p50: a.p50.max(b.p50),
-                p95: a.p95.max(b.p95),
-                p99: a.p99.max(b.p99),
-            });
+            worst.added_latency_ms = worst
+                .added_latency_ms
+                .zip(other.added_latency_ms)
+                .map(|(a, b)| Latency {
+                    p50: a.p50.max(b.p50),
+                    p95: a.p95.max(b.p95),
+                    p99: a.p99.max(b.p99),
+                });
             worst.av_skew_added_ms = worst.av_skew_added_ms.zip(other.av_skew_added_ms).map(|(a, b)| Skew {
                 p50: if a.p50.abs() >= b.p50.abs() { a.p50 } else { b.p50 },
                 max_abs: a.max_abs.max(b.max_abs),
@@ -276,12 +289,27 @@ mod tests {
     #[test]
     fn reads_what_it_writes_with_the_measures_at_the_top() {
         let measures = Measures {
-            video: Video { payload_identical: Some(true), ..Video::default() },
-            added_latency_ms: Some(Latency { p50: 1.0, p95: 2.0, p99: 3.0 }),
+            video: Video {
+                payload_identical: Some(true),
+                ..Video::default()
+            },
+            added_latency_ms: Some(Latency {
+                p50: 1.0,
+                p95: 2.0,
+                p99: 3.0,
+            }),
             ..Measures::default()
         };
-        let programme = Programme { language: "es".into(), measures: measures.clone(), ..Programme::default() };
-        let report = Report { measures, programmes: vec![programme], ..Report::default() };
+        let programme = Programme {
+            language: "es".into(),
+            measures: measures.clone(),
+            ..Programme::default()
+        };
+        let report = Report {
+            measures,
+            programmes: vec![programme],
+            ..Report::default()
+        };
         let json = serde_json::to_value(&report).unwrap();
         assert_eq!(json["video"]["payload_identical"], true);
         assert_eq!(json["programmes"][0]["added_latency_ms"]["p95"], 2.0);
@@ -291,19 +319,42 @@ mod tests {
     #[test]
     fn one_bad_programme_spoils_the_whole() {
         let good = Measures {
-            video: Video { payload_identical: Some(true), sei_identical: Some(true), ..Video::default() },
-            added_latency_ms: Some(Latency { p50: 10.0, p95: 20.0, p99: 30.0 }),
-            av_skew_added_ms: Some(Skew { p50: 0.1, max_abs: 0.4, ticks: 9 }),
+            video: Video {
+                payload_identical: Some(true),
+                sei_identical: Some(true),
+                ..Video::default()
+            },
+            added_latency_ms: Some(Latency {
+                p50: 10.0,
+                p95: 20.0,
+                p99: 30.0,
+            }),
+            av_skew_added_ms: Some(Skew {
+                p50: 0.1,
+                max_abs: 0.4,
+                ticks: 9,
+            }),
             ..Measures::default()
         };
         let mut bad = good.clone();
         bad.video.payload_identical = Some(false);
-        bad.av_skew_added_ms = Some(Skew { p50: -40.0, max_abs: 41.0, ticks: 9 });
+        bad.av_skew_added_ms = Some(Skew {
+            p50: -40.0,
+            max_abs: 41.0,
+            ticks: 9,
+        });
         bad.audio.gaps = 1;
         let worst = Measures::worst([&good, &bad]);
         assert_eq!(worst.video.payload_identical, Some(false));
         assert_eq!(worst.video.sei_identical, Some(true));
-        assert_eq!(worst.av_skew_added_ms, Some(Skew { p50: -40.0, max_abs: 41.0, ticks: 18 }));
+        assert_eq!(
+            worst.av_skew_added_ms,
+            Some(Skew {
+                p50: -40.0,
+                max_abs: 41.0,
+                ticks: 18
+            })
+        );
         assert_eq!(worst.audio.gaps, 1);
     }
 }

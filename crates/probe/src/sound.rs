@@ -38,7 +38,14 @@ impl Sound {
     /// Sound at `rate` with one or two channels; without a talk it is music and ticks.
     #[must_use]
     pub fn new(rate: u32, channels: usize, talk: Option<Talk>) -> Self {
-        Self { rate, channels, tick: tick::waveform(rate), talk, position: 0, noise: 0x1234_5678 }
+        Self {
+            rate,
+            channels,
+            tick: tick::waveform(rate),
+            talk,
+            position: 0,
+            noise: 0x1234_5678,
+        }
     }
 
     /// The next `frames` samples of each channel, interleaved.
@@ -58,8 +65,14 @@ impl Sound {
 
     fn sample(&mut self) -> (f32, f32) {
         let (left, right) = self.music();
-        let talk = self.talk.as_ref().map_or(0.0, |talk| talk.pcm[(self.position % talk.pcm.len() as u64) as usize]);
-        let tick = self.tick.get((self.position % u64::from(self.rate)) as usize).map_or(0.0, |sample| sample * TICK);
+        let talk = self
+            .talk
+            .as_ref()
+            .map_or(0.0, |talk| talk.pcm[(self.position % talk.pcm.len() as u64) as usize]);
+        let tick = self
+            .tick
+            .get((self.position % u64::from(self.rate)) as usize)
+            .map_or(0.0, |sample| sample * TICK);
         (left + talk + tick, right + talk + tick)
     }
 
@@ -112,7 +125,11 @@ mod tests {
         for second in 0..16 {
             let range = second * 48_000 + 2400..(second + 1) * 48_000 - 2400;
             assert!((tone::level_db(&pcm, PEDAL_HZ, range.clone()) + 24.4).abs() < 0.5);
-            assert!([500.0, 700.0, 1000.0, 1500.0].iter().all(|hz| tone::level_db(&pcm, *hz, range.clone()) < -70.0));
+            assert!(
+                [500.0, 700.0, 1000.0, 1500.0]
+                    .iter()
+                    .all(|hz| tone::level_db(&pcm, *hz, range.clone()) < -70.0)
+            );
         }
     }
 }

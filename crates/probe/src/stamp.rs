@@ -89,7 +89,11 @@ pub fn caption_nal(frame: u64) -> Vec<u8> {
 
 fn odd_parity(letter: u8) -> u8 {
     let letter = letter & 0x7f;
-    if letter.count_ones().is_multiple_of(2) { letter | 0x80 } else { letter }
+    if letter.count_ones().is_multiple_of(2) {
+        letter | 0x80
+    } else {
+        letter
+    }
 }
 
 /// What a reader keeps of an access unit.
@@ -134,7 +138,14 @@ impl Unit {
                 sei.update(&payload);
             }
         }
-        Ok(Self { stamp, slices: slices.finalize().into(), sei: sei.finalize().into(), captions, key, bytes: unit.len() })
+        Ok(Self {
+            stamp,
+            slices: slices.finalize().into(),
+            sei: sei.finalize().into(),
+            captions,
+            key,
+            bytes: unit.len(),
+        })
     }
 }
 
@@ -143,7 +154,14 @@ mod tests {
     use super::*;
 
     fn stamp(frame: u64) -> Stamp {
-        Stamp { run: 7, frame, captured_ns: 1 << 40, media_ns: frame * 33_333_333, first_ns: 12, ticks: true }
+        Stamp {
+            run: 7,
+            frame,
+            captured_ns: 1 << 40,
+            media_ns: frame * 33_333_333,
+            first_ns: 12,
+            ticks: true,
+        }
     }
 
     fn unit(nals: &[Vec<u8>]) -> Unit {
@@ -181,7 +199,13 @@ mod tests {
     #[test]
     fn parameter_sets_and_delimiters_do_not_count() {
         let plain = unit(&[stamp(1).nal(), vec![0x65, 1]]);
-        let dressed = unit(&[vec![0x09, 0xf0], vec![0x67, 1], vec![0x68, 1], stamp(1).nal(), vec![0x65, 1]]);
+        let dressed = unit(&[
+            vec![0x09, 0xf0],
+            vec![0x67, 1],
+            vec![0x68, 1],
+            stamp(1).nal(),
+            vec![0x65, 1],
+        ]);
         assert_eq!((plain.slices, plain.sei), (dressed.slices, dressed.sei));
     }
 

@@ -61,7 +61,9 @@ impl Talk {
             .map(move |n| f64::from(n) * round)
             .take_while(move |start| *start < until_seconds)
             .flat_map(move |start| {
-                self.sentences.iter().map(move |range| start + range.start as f64 / rate..start + range.end as f64 / rate)
+                self.sentences
+                    .iter()
+                    .map(move |range| start + range.start as f64 / rate..start + range.end as f64 / rate)
             })
             .take_while(move |range| range.start < until_seconds)
     }
@@ -86,7 +88,10 @@ fn say(text: &str, rate: u32) -> Result<Vec<f32>> {
 fn parse_wav(wav: &[u8]) -> Option<(u32, Vec<f32>)> {
     let rate = u32::from_le_bytes(wav.get(24..28)?.try_into().ok()?);
     let data = wav.windows(4).position(|four| four == b"data")? + 8;
-    let samples = wav.get(data..)?.chunks_exact(2).map(|two| f32::from(i16::from_le_bytes([two[0], two[1]])) / 32_768.0);
+    let samples = wav
+        .get(data..)?
+        .chunks_exact(2)
+        .map(|two| f32::from(i16::from_le_bytes([two[0], two[1]])) / 32_768.0);
     Some((rate, samples.collect()))
 }
 
@@ -122,7 +127,11 @@ fn band_pass(pcm: &mut [f32], rate: f64) {
 fn biquad(pcm: &mut [f32], frequency: f64, q: f64, high_pass: bool) {
     let w = std::f64::consts::TAU * frequency;
     let (alpha, cos) = (w.sin() / (2.0 * q), w.cos());
-    let (b0, b1) = if high_pass { ((1.0 + cos) / 2.0, -1.0 - cos) } else { ((1.0 - cos) / 2.0, 1.0 - cos) };
+    let (b0, b1) = if high_pass {
+        ((1.0 + cos) / 2.0, -1.0 - cos)
+    } else {
+        ((1.0 - cos) / 2.0, 1.0 - cos)
+    };
     let a0 = 1.0 + alpha;
     let (mut x1, mut x2, mut y1, mut y2) = (0.0, 0.0, 0.0, 0.0);
     for sample in pcm {
@@ -141,25 +150,37 @@ mod tests {
     #[test]
     fn the_band_is_kept_and_the_rest_is_gone() {
         let level = |hz: f64| {
-            let mut pcm: Vec<f32> =
-                (0..48_000).map(|n| (std::f64::consts::TAU * hz * f64::from(n) / 48_000.0).sin() as f32).collect();
+            let mut pcm: Vec<f32> = (0..48_000)
+                .map(|n| (std::f64::consts::TAU * hz * f64::from(n) / 48_000.0).sin() as f32)
+                .collect();
             band_pass(&mut pcm, 48_000.0);
             tone::level_db(&pcm, hz, 0..48_000)
         };
         assert!(level(1000.0).abs() < 1.0, "{}", level(1000.0));
-        assert!(level(55.0) < -20.0 && level(6000.0) < -20.0, "{} {}", level(55.0), level(6000.0));
+        assert!(
+            level(55.0) < -20.0 && level(6000.0) < -20.0,
+            "{} {}",
+            level(55.0),
+            level(6000.0)
+        );
     }
 
     #[test]
     fn sentences_repeat_with_the_round() {
-        let talk = Talk { pcm: vec![0.0; 10_000], rate: 1000, sentences: vec![1000..3000, 5000..8000] };
+        let talk = Talk {
+            pcm: vec![0.0; 10_000],
+            rate: 1000,
+            sentences: vec![1000..3000, 5000..8000],
+        };
         let spoken: Vec<_> = talk.spoken(16.0).collect();
         assert_eq!(spoken, [1.0..3.0, 5.0..8.0, 11.0..13.0, 15.0..18.0]);
     }
 
     #[test]
     fn a_streamed_wav_is_read_to_its_end() {
-        let mut wav = b"RIFF\x24\xf0\xff\x7fWAVEfmt \x10\0\0\0\x01\0\x01\0\x22\x56\0\0\x44\xac\0\0\x02\0\x10\0data\0\xf0\xff\x7f".to_vec();
+        let mut wav =
+            b"RIFF\x24\xf0\xff\x7fWAVEfmt \x10\0\0\0\x01\0\x01\0\x22\x56\0\0\x44\xac\0\0\x02\0\x10\0data\0\xf0\xff\x7f"
+                .to_vec();
         wav.extend([0, 0x40, 0, 0xc0]);
         assert_eq!(parse_wav(&wav), Some((22_050, vec![0.5, -0.5])));
     }

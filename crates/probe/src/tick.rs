@@ -93,7 +93,9 @@ impl Detector {
     pub fn push(&mut self, samples: &[f32]) -> Vec<Tick> {
         let mut ticks = Vec::new();
         for sample in samples {
-            let Some(point) = self.baseband.push(*sample) else { continue };
+            let Some(point) = self.baseband.push(*sample) else {
+                continue;
+            };
             self.history.push_back(point);
             if self.history.len() < self.template.len() {
                 continue;
@@ -116,6 +118,7 @@ impl Detector {
         self.recent = [self.recent[1], self.recent[2], power];
         if let Some(best) = &mut self.best
             && best.index + 1 == self.front
+            && best.index > 0
         {
             let [left, middle, right] = self.recent;
             best.shift = Some(0.5 * (left - right) / (left - 2.0 * middle + right));
@@ -123,15 +126,22 @@ impl Detector {
         let best_power = self.best.map_or(0.0, |best| best.power);
         if power > best_power {
             let likeness = (power / (self.template_energy * sound_energy).max(f64::MIN_POSITIVE)).sqrt();
-            self.best = Some(Peak { index: self.front, power, likeness, shift: None });
+            self.best = Some(Peak {
+                index: self.front,
+                power,
+                likeness,
+                shift: None,
+            });
             return None;
         }
         let best = self.best.filter(|best| self.front - best.index > self.alone)?;
         self.best = None;
         let amplitude = best.power.sqrt() / self.template_energy;
         let shift = best.shift.filter(|shift| shift.abs() <= 1.0).unwrap_or(0.0);
-        (best.likeness >= LIKENESS && amplitude >= FLOOR)
-            .then_some(Tick { at: (best.index as f64 + shift) * STEP as f64, amplitude })
+        (best.likeness >= LIKENESS && amplitude >= FLOOR).then_some(Tick {
+            at: (best.index as f64 + shift) * STEP as f64,
+            amplitude,
+        })
     }
 }
 
@@ -150,8 +160,9 @@ struct Baseband {
 
 impl Baseband {
     fn new(rate: u32) -> Self {
-        let window: Vec<f64> =
-            (0..TAPS).map(|n| (std::f64::consts::PI * (n as f64 + 0.5) / TAPS as f64).sin().powi(2)).collect();
+        let window: Vec<f64> = (0..TAPS)
+            .map(|n| (std::f64::consts::PI * (n as f64 + 0.5) / TAPS as f64).sin().powi(2))
+            .collect();
         let sum: f64 = window.iter().sum();
         Self {
             turn: HZ / f64::from(rate),
@@ -212,7 +223,10 @@ mod tests {
         assert_eq!(ticks.len(), count, "{ticks:?}");
         for (second, tick) in ticks.iter().enumerate() {
             let off = tick.at - (second * rate as usize + offset) as f64;
-            assert!((off * 1000.0 / f64::from(rate)).abs() < within_ms, "tick {second} is {off} samples away");
+            assert!(
+                (off * 1000.0 / f64::from(rate)).abs() < within_ms,
+                "tick {second} is {off} samples away"
+            );
         }
     }
 
@@ -232,7 +246,9 @@ mod tests {
         // Tone at -20 dBFS, a voice-like sum below 4 kHz at -14 dBFS, noise at -50 dBFS: the tick is at -34 dBFS.
         let rate = 48_000;
         let pcm = sound(rate, 20, 0.02, 4800, |t, n| {
-            let voice: f64 = (1..30).map(|k| (TAU * 130.0 * f64::from(k) * t).sin() / f64::from(k)).sum();
+            let voice: f64 = (1..30)
+                .map(|k| (TAU * 130.0 * f64::from(k) * t).sin() / f64::from(k))
+                .sum();
             0.1 * (TAU * 880.0 * t).sin() + 0.1 * voice * (0.5 + 0.5 * (TAU * 3.0 * t).sin()) + 0.003 * noise(n)
         });
         let ticks = detect(rate, &pcm, 1024);
@@ -243,7 +259,14 @@ mod tests {
     fn nothing_found_in_noise_tones_and_silence() {
         let rate = 48_000;
         assert_eq!(detect(rate, &sound(rate, 20, 0.0, 0, |_, n| 0.3 * noise(n)), 1024), []);
-        assert_eq!(detect(rate, &sound(rate, 5, 0.0, 0, |t, _| 0.3 * (TAU * 1000.0 * t).sin()), 1024), []);
+        assert_eq!(
+            detect(
+                rate,
+                &sound(rate, 5, 0.0, 0, |t, _| 0.3 * (TAU * 1000.0 * t).sin()),
+                1024
+            ),
+            []
+        );
         assert_eq!(detect(rate, &sound(rate, 5, 0.0, 0, |_, _| 0.0), 1024), []);
     }
 

@@ -21,7 +21,9 @@ pub fn level_db_at(pcm: &[f32], rate: u32, hz: f64, range: Range<usize>) -> f32 
     let turn = TAU * hz / f64::from(rate);
     let (mut s1, mut s2, mut sum) = (0.0, 0.0, 0.0);
     for (n, sample) in pcm.iter().enumerate() {
-        let window = (std::f64::consts::PI * (n as f64 + 0.5) / pcm.len() as f64).sin().powi(2);
+        let window = (std::f64::consts::PI * (n as f64 + 0.5) / pcm.len() as f64)
+            .sin()
+            .powi(2);
         let s0 = f64::from(*sample) * window + 2.0 * turn.cos() * s1 - s2;
         s2 = s1;
         s1 = s0;
@@ -37,7 +39,9 @@ mod tests {
 
     #[test]
     fn measures_its_tone_and_not_the_neighbour() {
-        let pcm: Vec<f32> = (0..48_000).map(|n| 0.1 * (TAU * 700.0 * f64::from(n) / 48_000.0).sin() as f32).collect();
+        let pcm: Vec<f32> = (0..48_000)
+            .map(|n| 0.1 * (TAU * 700.0 * f64::from(n) / 48_000.0).sin() as f32)
+            .collect();
         assert!((level_db(&pcm, 700.0, 0..24_000) + 20.0).abs() < 0.2);
         assert!(level_db(&pcm, 740.0, 0..24_000) < -60.0);
         assert!(level_db(&pcm, 700.0, 90_000..95_000) <= -120.0);

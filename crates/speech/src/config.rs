@@ -96,7 +96,14 @@ mod tests {
         ])
         .unwrap_err()
         .to_string();
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r#"
+        bad configuration, 5 problems:
+          SPEECH_ENGINE: found "cascade", expected one of mock, echo
+          SPEECH_DEVICE: found "cuda", expected one of cpu
+          SPEECH_KEY: not set, expected a key, since 0.0.0.0:8090 can be reached from other machines (or ALLOW_OPEN=1)
+          SPEECH_MAX_SESSIONS: found "0", expected a number from 1 to 1024
+          MOCK_DELAY: found "soon", expected a duration such as 2.5s, 1500ms, 10m or 0, from 0 to 60000ms
+        "#);
         let text = read(&[("SPEECH_KEY", "two words")]).unwrap_err().to_string();
         assert!(text.contains("SPEECH_KEY") && !text.contains("two words"), "{text}");
     }

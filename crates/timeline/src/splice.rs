@@ -39,8 +39,7 @@ pub struct Spliced {
 /// time at which it is expected.
 #[derive(Debug)]
 pub struct Splice {
-    first: Pts,
-    current: Option<Span>,
+    current: Span,
     previous: Option<Span>,
     tracks: [Last; 2],
     jumps: u64,
@@ -54,22 +53,13 @@ struct Last {
 }
 
 impl Splice {
-    /// A timeline on which the first unit lies at `first`.
-    pub fn starting_at(first: Pts) -> Self {
+    /// A timeline whose first run has this shift.
+    pub fn new(shift: Span) -> Self {
         Self {
-            first,
-            current: None,
+            current: shift,
             previous: None,
             tracks: [Last::default(); 2],
             jumps: 0,
-        }
-    }
-
-    /// A timeline that goes on with the shift of an earlier one.
-    pub fn with_shift(shift: Span) -> Self {
-        Self {
-            current: Some(shift),
-            ..Self::starting_at(Pts::ZERO)
         }
     }
 
@@ -82,7 +72,7 @@ impl Splice {
             let near = expected.is_none_or(|e| (at - e).abs() <= JUMP);
             near && last.at.is_none_or(|l| at > l || l - at < MAX_STEP)
         };
-        let known = [self.current, self.previous].into_iter().flatten().find(fits);
+        let known = [Some(self.current), self.previous].into_iter().flatten().find(fits);
         let is_new_run = known.is_none();
         let shift = known.unwrap_or_else(|| self.begin_run(last, stamp, now, expected));
         let at = stamp + shift;
@@ -104,14 +94,15 @@ impl Splice {
             (Some(l), _) if now - last.arrival < CONTINUOUS => l + last.step.unwrap_or(DEFAULT_STEP),
             (_, Some(e)) => self.newest().map_or(e, |n| e.max(n + Span::from_ms(1))),
             (Some(l), None) => l + last.step.unwrap_or(DEFAULT_STEP),
-            (None, None) => self.first,
+            // Without a unit of this track and without a clock every stamp fits: there is nothing to jump from.
+            (None, None) => stamp + self.current,
         };
-        self.jumps += u64::from(self.current.is_some());
+        self.jumps += 1;
         // Whole milliseconds: RTMP carries no more, so that a mapped stamp is as exact as the source's own.
         let shift =
             Span::from_ms((at - stamp).ns().div_euclid(1_000_000) + i64::from((at - stamp).ns() % 1_000_000 != 0));
-        self.previous = self.current;
-        self.current = Some(shift);
+        self.previous = Some(self.current);
+        self.current = shift;
         shift
     }
 
@@ -130,7 +121,7 @@ impl Splice {
     }
 
     /// Media time minus the source's stamp, in the latest run.
-    pub fn shift(&self) -> Option<Span> {
+    pub fn shift(&self) -> Span {
         self.current
     }
 }
@@ -148,7 +139,7 @@ mod tests {
     /// Feeds 20 s of 30 fps video and 48 kHz AAC whose stamps are changed by `jump` ms from 10 s on; sound changes
     /// over `lag` units later than the picture. Returns the mapped times.
     fn play(start: i64, jump: i64, lag: i64) -> (Vec<i64>, Vec<i64>, u64) {
-        let mut splice = Splice::starting_at(Pts::ZERO);
+        let mut splice = Splice::new(Span::from_ms(-start));
         let (mut video, mut audio) = (Vec::new(), Vec::new());
         let mut events: Vec<(i64, Track)> = (0..600).map(|i| (i * 100 / 3, Track::Video)).collect();
         events.extend((0..938).map(|i| (i * 64 / 3 + 3, Track::Audio)));
@@ -190,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_publisher_that_comes_back_goes_on_where_the_clock_is() {
-        let mut splice = Splice::starting_at(Pts::ZERO);
+        let mut splice = Splice::new(Span::from_ms(-500));
         splice.map(Track::Video, Pts::from_ms(500), clock(0), None);
         splice.map(Track::Video, Pts::from_ms(533), clock(33), Some(Pts::from_ms(33)));
         splice.reconnected();

@@ -70,7 +70,7 @@ impl Up {
         compile::binaries()?;
         let interrupt = Interrupt::install()?;
         let mut stack = Stack::start(&self.dubbing.options(self.routing.router, PortChoice::Usual))?;
-        println!("ready in {:.1} s", stack.ready_after().as_secs_f64());
+        println!("ready after {} ms", stack.ready_after().as_millis());
         println!();
         println!("  publish   {}", stack.rtmp_url("live/<name>/in"));
         println!(

@@ -65,7 +65,7 @@ fn mono_sound_at_another_rate_is_dubbed() -> Result<()> {
     let file = material::file(&Variant {
         name: "mono",
         video: PLAIN_VIDEO,
-        audio: &["-c:a", "aac", "-b:a", "96k", "-ac", "1", "-ar", "44100"],
+        audio: &["-af", "pan=mono|c0=c0", "-ar", "44100", "-c:a", "aac", "-b:a", "96k"],
     })?;
     let _publisher = Publisher::ffmpeg(&file, &stack.rtmp_url("live/mono/in"))?;
     on_air(&stack, "mono")?;
@@ -153,28 +153,22 @@ fn a_stream_with_one_keyframe_says_what_it_lacks() -> Result<()> {
     heard_all(&mut programme, &stack)?.is_dubbed(tone_hz("es"))
 }
 
+/// The way back is in `reconnect`: a publisher that comes again begins at zero.
 #[test]
-fn time_stamps_that_jump_are_mended() -> Result<()> {
+fn time_stamps_that_jump_ahead_are_mended() -> Result<()> {
     let stack = shared()?;
     let file = material::file(&PLAIN)?;
-    for (id, jump) in [("ahead", "+gte(T,6)*20"), ("back", "-gte(T,6)*5")] {
-        let expression = format!("setts=ts=TS{}/TB", jump);
-        let stream_id = format!("jump-{id}");
-        let url = stack.rtmp_url(&format!("live/{stream_id}/in"));
-        let output = ["-bsf:v", &expression, "-bsf:a", &expression];
-        let _publisher = Publisher::ffmpeg_with(&[], &file, &output, &url)?;
-        on_air(&stack, &stream_id)?;
-        let stream = stream_when(
-            &stack,
-            &stream_id,
-            "the jump is seen and the stream goes on",
-            |stream| stream["ingest"]["discontinuities"].as_u64() > Some(0) && stream["state"] == "live",
-        )?;
-        let units = stream["ingest"]["video_units"].as_u64().unwrap_or(0);
-        stream_when(&stack, &stream_id, "pictures go on coming", |stream| {
-            stream["ingest"]["video_units"].as_u64() > Some(units + 30) && stream["state"] == "live"
-        })?;
-    }
+    let jump = r"setts=ts=TS+gte(TS*TB\,6)*20/TB";
+    let output = ["-bsf:v", jump, "-bsf:a", jump];
+    let _publisher = Publisher::ffmpeg_with(&[], &file, &output, &stack.rtmp_url("live/jump/in"))?;
+    on_air(&stack, "jump")?;
+    let stream = stream_when(&stack, "jump", "the jump is seen and the stream goes on", |stream| {
+        stream["ingest"]["discontinuities"].as_u64() > Some(0) && stream["state"] == "live"
+    })?;
+    let units = stream["programmes"][0]["video_units"].as_u64().unwrap_or(0);
+    stream_when(&stack, "jump", "pictures go on coming out", |stream| {
+        stream["programmes"][0]["video_units"].as_u64() > Some(units + 90) && stream["state"] == "live"
+    })?;
     Ok(())
 }
 
@@ -184,7 +178,7 @@ fn a_stream_that_asks_for_nonsense_is_refused_with_the_reason() -> Result<()> {
     let file = material::file(&PLAIN)?;
     for (id, query, named) in [
         ("bad-hold", "hold=soon", "hold"),
-        ("bad-targets", "targets=a,b,c,d,e,f", "targets"),
+        ("bad-targets", "targets=a,b,c,d,e,f", "target"),
         ("bad-source", "source=%00", "source"),
     ] {
         let _publisher = Publisher::ffmpeg(&file, &stack.rtmp_url(&format!("live/{id}/in?{query}")))?;
@@ -240,6 +234,7 @@ fn sizes(programme: &Recording) -> Result<Vec<String>> {
     ]);
     let text = String::from_utf8(material::run(command.arg(programme.picture()))?).context("ffprobe wrote no text")?;
     let mut sizes: Vec<String> = text.lines().map(|line| line.trim_end_matches(',').to_owned()).collect();
+    sizes.retain(|size| !size.is_empty());
     sizes.dedup();
     Ok(sizes)
 }

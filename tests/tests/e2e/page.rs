@@ -11,7 +11,7 @@ use dragoman_tests::running::{logs, on_air, shared};
 use dragoman_tests::skipped;
 use xtask::stack::chromium;
 
-/// The document as it stands some seconds after the page was opened.
+/// The document as it stands after four seconds of the page's own time, which stands still while an answer is awaited.
 fn document(browser: &Path, url: &str) -> Result<String> {
     let profile = tempfile::tempdir().context("cannot make a directory")?;
     let mut command = Command::new(browser);
@@ -25,7 +25,7 @@ fn document(browser: &Path, url: &str) -> Result<String> {
         ])
         .args([
             "--autoplay-policy=no-user-gesture-required",
-            "--timeout=4000",
+            "--virtual-time-budget=4000",
             "--dump-dom",
         ])
         .arg(format!("--user-data-dir={}", profile.path().display()))

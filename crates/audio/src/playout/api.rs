@@ -11,6 +11,8 @@ use crate::{RATE, resample};
 const MOST_OPEN: usize = 256;
 /// Connections whose rates are remembered.
 const MOST_CONNECTIONS: usize = 64;
+/// A longer estimate is a mistake, and believing it would shed whatever follows.
+const LONGEST_DUB: i64 = ms(60_000);
 /// How long speech is remembered for the loudness of the original.
 const SPEECH_KEPT: i64 = ms(120_000);
 
@@ -67,7 +69,7 @@ impl Playout {
 
     /// The engine expects the dub to be this long.
     pub fn estimate(&mut self, key: Key, length: Span) {
-        let frames = length.samples(RATE).max(0);
+        let frames = length.samples(RATE).clamp(0, LONGEST_DUB);
         if let Some(entry) = self.queue.iter_mut().find(|e| e.key == key) {
             entry.estimate = Some(frames);
         } else if let Some(voice) = self.voice.as_mut().filter(|v| v.key == key) {

@@ -1,7 +1,6 @@
 //! R5 and R11: how fast and how loud a dub is said.
 
 use super::{Playout, ms};
-use crate::loudness::Original;
 use crate::pcm::from_db;
 
 const FASTEST: f64 = 1.25;
@@ -55,16 +54,48 @@ impl Playout {
         let Some(dub) = dub else {
             return (1.0, from_db(DEPTH_DB as f32));
         };
-        let Self { original, speech, .. } = self;
-        let speech = inside(original, speech.iter().copied(), at - SPEECH_WINDOW, SPEECH_LEAST);
+        let speech = self
+            .original
+            .inside(at - SPEECH_WINDOW, self.speech.iter().copied(), SPEECH_LEAST);
         let gain = gain_db(speech, dub, self.previous.gain_db);
         self.previous.gain_db = Some(gain);
-        let under = inside(&self.original, std::iter::once((at, end)), at, 1);
+        let under = self.original.inside(at, std::iter::once((at, end)), 1);
         let depth = depth_db(dub + gain, under.or(speech).unwrap_or(DEFAULT_LUFS));
         (from_db(gain as f32), from_db(depth as f32))
     }
 }
 
-fn inside(original: &Original, spans: impl Iterator<Item = (i64, i64)> + Clone, from: i64, least: i64) -> Option<f64> {
-    original.inside(from, spans, least)
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn r5_the_rate_is_what_the_room_asks_for_within_its_bounds(
+            length in 1_i64..500_000, interval in 1_i64..200_000, pause in -9_i64..90_000, wait in 0_i64..200_000,
+            previous in 1.0_f64..1.25,
+        ) {
+            let rate = rate(length, interval, pause, wait, previous);
+            prop_assert!((1.0..=1.25).contains(&rate) && (rate - previous).abs() <= 0.1 + 1e-9);
+            let room = interval + pause.clamp(0, 48_000) - wait;
+            let asked = if room <= 0 { 1.25 } else { (length as f64 / room as f64).clamp(1.0, 1.25) };
+            prop_assert!(rate == asked || (rate - previous).abs() > 0.1 - 1e-9);
+        }
+
+        #[test]
+        fn r11_gain_is_bounded_and_moves_by_three(speech in -60.0_f64..0.0, dub in -60.0_f64..0.0, previous in -12.0_f64..12.0) {
+            let gain = gain_db(Some(speech), dub, Some(previous));
+            prop_assert!(gain.abs() <= 12.0 && (gain - previous).abs() <= 3.0 + 1e-9);
+            let first = gain_db(Some(speech), dub, None);
+            prop_assert!((speech - dub).abs() > 12.0 || (dub + first - speech).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn r11_the_bed_is_ducked_deeper_where_the_dub_would_not_stand_out() {
+        assert_eq!(depth_db(-23.0, -23.0), -15.0);
+        assert_eq!(depth_db(-23.0, -17.9), -20.0);
+    }
 }

@@ -63,7 +63,8 @@ proptest! {
             prop_assert!(*h <= w * gain * 1.001 + 1e-6, "sample {}: {} for {}", n, h, w);
             faded += usize::from((h - w * gain).abs() > 1e-4);
         }
-        let joints = sounding(&left, 0).len();
+        // Where more came during the fade, the voice rises again without having been silent.
+        let joints = left.windows(2).filter(|w| w[0] <= 1e-4 && w[1] > 1e-4).count();
         prop_assert!(faded <= joints * (ms(18) as usize), "{} faded around {} joints", faded, joints);
         prop_assert!(steepest(&left) <= allowed(&left, steepest(&whole)), "{}", steepest(&left));
     }

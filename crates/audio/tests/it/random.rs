@@ -86,6 +86,26 @@ proptest! {
         prop_assert_eq!(differ, None);
     }
 
+    /// Only the lead of a joint may show: the dubs are cut from one smooth sound, and the bed is silent.
+    #[test]
+    fn r10_the_programme_has_no_raw_joints_whatever_happens(script in any_script()) {
+        let sound = positive(6_000);
+        let script: Script = script.into_iter().map(|(at, call)| match call {
+            Call::Dub(k, offset, pcm) => {
+                let (from, to) = (offset as usize, (offset as usize + pcm.0.len()).min(sound.len()));
+                (at, Call::Dub(k, offset, Hidden(sound[from.min(to)..to].to_vec())))
+            }
+            other => (at, other),
+        }).collect();
+        let left = play(&script, &rig::silence(ms(LENGTH)), 1_024).left();
+        // The sound's own steps with 12 dB of gain, and an edge of 8 ms over its peak.
+        let own = 4.0 * 2_600.0 / 32_768.0 * 0.31 / 6.0;
+        let edge = left.iter().fold(0.0_f32, |p, s| p.max(s.abs())) * std::f32::consts::FRAC_PI_2 / 384.0;
+        for (n, pair) in left.windows(2).enumerate() {
+            prop_assert!((pair[1] - pair[0]).abs() <= own + edge, "a step of {} at {}", pair[1] - pair[0], n);
+        }
+    }
+
     #[test]
     fn r12_the_accounts_add_up(mut script in any_script(), finish in any::<bool>()) {
         let length = if finish { LENGTH } else { LENGTH + 12_000 };
@@ -155,6 +175,12 @@ proptest! {
         }
         prop_assert!(open.is_empty());
     }
+}
+
+#[test]
+fn a_playout_may_move_between_threads() {
+    fn sendable<T: Send>() {}
+    sendable::<Playout>();
 }
 
 #[test]

@@ -3,11 +3,11 @@
 use dragoman_audio::playout::{Config, End, Event, Heard, Key, Outcome, Playout};
 use dragoman_timeline::{Pts, Span};
 
-pub const RATE: u32 = 48_000;
+pub(crate) const RATE: u32 = 48_000;
 /// Low, so that many dubs are cheap.
-pub const DUB_RATE: u32 = 8_000;
+pub(crate) const DUB_RATE: u32 = 8_000;
 
-pub fn key(utterance: u32) -> Key {
+pub(crate) fn key(utterance: u32) -> Key {
     Key {
         connection: 0,
         utterance,
@@ -15,13 +15,13 @@ pub fn key(utterance: u32) -> Key {
 }
 
 /// Frames of programme.
-pub fn ms(ms: i64) -> i64 {
+pub(crate) fn ms(ms: i64) -> i64 {
     ms * 48
 }
 
 /// Sound that a failing test does not print.
 #[derive(Clone)]
-pub struct Hidden<T>(pub Vec<T>);
+pub(crate) struct Hidden<T>(pub(crate) Vec<T>);
 
 impl<T> std::fmt::Debug for Hidden<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -29,11 +29,11 @@ impl<T> std::fmt::Debug for Hidden<T> {
     }
 }
 
-pub type Pcm = Hidden<i16>;
-pub type Stereo = Hidden<f32>;
+pub(crate) type Pcm = Hidden<i16>;
+pub(crate) type Stereo = Hidden<f32>;
 
 #[derive(Clone, Debug)]
-pub enum Call {
+pub(crate) enum Call {
     Utterance(Key, i64, i64),
     Estimate(Key, i64),
     Dub(Key, u64, Pcm),
@@ -45,19 +45,19 @@ pub enum Call {
 }
 
 /// Calls with the playheads (frames) at which they are made.
-pub type Script = Vec<(i64, Call)>;
+pub(crate) type Script = Vec<(i64, Call)>;
 
 /// What came of a script.
 #[derive(Debug, Default)]
-pub struct Run {
-    pub out: Vec<f32>,
+pub(crate) struct Run {
+    pub(crate) out: Vec<f32>,
     /// With the playhead at which each was read.
-    pub events: Vec<(i64, Event)>,
-    pub open: usize,
-    pub refused: u64,
+    pub(crate) events: Vec<(i64, Event)>,
+    pub(crate) open: usize,
+    pub(crate) refused: u64,
 }
 
-pub fn config() -> Config {
+pub(crate) fn config() -> Config {
     Config {
         dub_rate: DUB_RATE,
         ..Config::default()
@@ -65,11 +65,11 @@ pub fn config() -> Config {
 }
 
 /// Plays `script` over `bed` (stereo, from frame 0).
-pub fn play(script: &Script, bed: &[f32], block: usize) -> Run {
+pub(crate) fn play(script: &Script, bed: &[f32], block: usize) -> Run {
     play_with(config(), script, bed, block)
 }
 
-pub fn play_with(config: Config, script: &Script, bed: &[f32], block: usize) -> Run {
+pub(crate) fn play_with(config: Config, script: &Script, bed: &[f32], block: usize) -> Run {
     let mut playout = Playout::new(config);
     let mut script = script.clone();
     script.sort_by_key(|(at, _)| *at);
@@ -118,7 +118,7 @@ fn make(playout: &mut Playout, call: Call) {
 }
 
 /// The calls of an utterance whose dub is here as a whole at playhead `at`.
-pub fn dubbed(n: u32, interval: (i64, i64), at: i64, pcm: Vec<i16>) -> Script {
+pub(crate) fn dubbed(n: u32, interval: (i64, i64), at: i64, pcm: Vec<i16>) -> Script {
     vec![
         (at, Call::Utterance(key(n), interval.0, interval.1)),
         (at, Call::Dub(key(n), 0, Hidden(pcm))),
@@ -127,19 +127,19 @@ pub fn dubbed(n: u32, interval: (i64, i64), at: i64, pcm: Vec<i16>) -> Script {
 }
 
 /// A bed of so many frames of silence.
-pub fn silence(frames: i64) -> Vec<f32> {
+pub(crate) fn silence(frames: i64) -> Vec<f32> {
     vec![0.0; frames as usize * 2]
 }
 
 /// A smooth, never silent dub that is above zero throughout, so that every sample of it can be seen in the programme.
-pub fn positive(duration_ms: i64) -> Vec<i16> {
+pub(crate) fn positive(duration_ms: i64) -> Vec<i16> {
     (0..duration_ms * i64::from(DUB_RATE) / 1_000)
         .map(|n| (6_000.0 + 2_000.0 * (n as f64 * 0.31).sin() + 900.0 * (n as f64 * 0.0117).sin()) as i16)
         .collect()
 }
 
 /// A voice-like dub.
-pub fn voiced(duration_ms: i64, level: f64) -> Vec<i16> {
+pub(crate) fn voiced(duration_ms: i64, level: f64) -> Vec<i16> {
     (0..duration_ms * i64::from(DUB_RATE) / 1_000)
         .map(|n| {
             let t = n as f64 / f64::from(DUB_RATE);
@@ -152,12 +152,12 @@ pub fn voiced(duration_ms: i64, level: f64) -> Vec<i16> {
 }
 
 impl Run {
-    pub fn left(&self) -> Vec<f32> {
+    pub(crate) fn left(&self) -> Vec<f32> {
         self.out.iter().step_by(2).copied().collect()
     }
 
     /// `(key, p, lag, rate)` in order.
-    pub fn started(&self) -> Vec<(Key, i64, i64, f64)> {
+    pub(crate) fn started(&self) -> Vec<(Key, i64, i64, f64)> {
         let started = self.events.iter().filter_map(|(_, event)| match *event {
             Event::Started { key, at, lag, rate } => Some((key, at.samples(RATE), lag.samples(RATE), rate)),
             Event::Ended { .. } | Event::Cancel { .. } => None,
@@ -165,7 +165,7 @@ impl Run {
         started.collect()
     }
 
-    pub fn ended(&self) -> Vec<(Key, Outcome, Option<Heard>)> {
+    pub(crate) fn ended(&self) -> Vec<(Key, Outcome, Option<Heard>)> {
         let ended = self.events.iter().filter_map(|(_, event)| match *event {
             Event::Ended {
                 key, outcome, heard, ..
@@ -175,14 +175,14 @@ impl Run {
         ended.collect()
     }
 
-    pub fn outcome(&self, n: u32) -> Option<Outcome> {
+    pub(crate) fn outcome(&self, n: u32) -> Option<Outcome> {
         self.ended()
             .iter()
             .find(|(k, ..)| *k == key(n))
             .map(|&(_, outcome, _)| outcome)
     }
 
-    pub fn start_of(&self, n: u32) -> Option<i64> {
+    pub(crate) fn start_of(&self, n: u32) -> Option<i64> {
         self.started()
             .iter()
             .find(|(k, ..)| *k == key(n))
@@ -191,7 +191,7 @@ impl Run {
 }
 
 /// Runs of frames in which something sounds over a silent bed, closer ones than `gap` joined.
-pub fn sounding(left: &[f32], gap: usize) -> Vec<(i64, i64)> {
+pub(crate) fn sounding(left: &[f32], gap: usize) -> Vec<(i64, i64)> {
     let mut spans: Vec<(usize, usize)> = Vec::new();
     for (n, _) in left.iter().enumerate().filter(|(_, s)| s.abs() > 1e-7) {
         match spans.last_mut() {

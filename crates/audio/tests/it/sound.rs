@@ -173,9 +173,9 @@ fn heard_speech(level: f32, seconds: i64) -> rig::Script {
 }
 
 fn loudness(out: &[f32]) -> f64 {
-    let mut meter = ebur128::EbuR128::new(2, 48_000, ebur128::Mode::I).unwrap();
-    meter.add_frames_f32(out).unwrap();
-    meter.loudness_global().unwrap()
+    let measured = ebur128::EbuR128::new(2, 48_000, ebur128::Mode::I)
+        .and_then(|mut meter| meter.add_frames_f32(out).and_then(|()| meter.loudness_global()));
+    measured.unwrap_or_else(|error| panic!("the reference measures 48 kHz stereo: {error}"))
 }
 
 proptest! {

@@ -15,7 +15,16 @@ pub(crate) enum Pull {
 }
 
 const AUDIO_BY_RTMP: [&str; 4] = ["MPEG-4 Audio", "MPEG-1/2 Audio", "AAC", "MP3"];
-const AUDIO_BY_RTSP: [&str; 8] = ["Opus", "AC3", "AC-3", "G711", "G722", "LPCM", "Vorbis", "MPEG-4 Audio LATM"];
+const AUDIO_BY_RTSP: [&str; 8] = [
+    "Opus",
+    "AC3",
+    "AC-3",
+    "G711",
+    "G722",
+    "LPCM",
+    "Vorbis",
+    "MPEG-4 Audio LATM",
+];
 const OTHER_VIDEO: [&str; 7] = ["H265", "AV1", "VP9", "VP8", "MPEG-4 Video", "MPEG-1/2 Video", "M-JPEG"];
 /// Travels beside sound and pictures and is left alone.
 const DATA: [&str; 1] = ["KLV"];
@@ -29,7 +38,10 @@ pub(crate) fn judge(tracks: &[String], rtsp: bool) -> Result<(Pull, Tracks), Str
     if let (false, Some(codec)) = (video, tracks.iter().find(of(&OTHER_VIDEO))) {
         return Err(format!("video codec {codec} is not supported, only H264 is"));
     }
-    let found = Tracks { video, audio: by_rtmp || by_rtsp.is_some() };
+    let found = Tracks {
+        video,
+        audio: by_rtmp || by_rtsp.is_some(),
+    };
     match by_rtsp {
         Some(codec) if !by_rtmp && !rtsp => Err(format!(
             "audio codec {codec} cannot be pulled by RTMP and ROUTER_RTSP_URL is not set; AAC and MP3 can"
@@ -48,7 +60,10 @@ pub(crate) fn judge(tracks: &[String], rtsp: bool) -> Result<(Pull, Tracks), Str
 
 fn unknown(tracks: &[String]) -> Option<String> {
     let known = |t: &str| {
-        t == "H264" || [&AUDIO_BY_RTMP[..], &AUDIO_BY_RTSP, &OTHER_VIDEO, &DATA].iter().any(|list| list.contains(&t))
+        t == "H264"
+            || [&AUDIO_BY_RTMP[..], &AUDIO_BY_RTSP, &OTHER_VIDEO, &DATA]
+                .iter()
+                .any(|list| list.contains(&t))
     };
     tracks.iter().find(|t| !known(t)).map(|t| t.chars().take(40).collect())
 }
@@ -70,23 +85,44 @@ mod tests {
             (&["KLV", "H264", "AAC"], true, true),
             (&["H264", "H265", "AAC", "Generic"], true, true),
         ] {
-            assert_eq!(judge(&tracks(list), false), Ok((Pull::Rtmp, Tracks { video, audio })), "{list:?}");
+            assert_eq!(
+                judge(&tracks(list), false),
+                Ok((Pull::Rtmp, Tracks { video, audio })),
+                "{list:?}"
+            );
         }
     }
 
     #[test]
     fn sound_that_rtmp_cannot_carry_needs_rtsp() {
         let list = tracks(&["H264", "Opus"]);
-        assert_eq!(judge(&list, true), Ok((Pull::Rtsp, Tracks { video: true, audio: true })));
+        assert_eq!(
+            judge(&list, true),
+            Ok((
+                Pull::Rtsp,
+                Tracks {
+                    video: true,
+                    audio: true
+                }
+            ))
+        );
         assert!(judge(&list, false).unwrap_err().contains("Opus"));
     }
 
     #[test]
     fn a_refusal_names_the_codec() {
         for codec in ["H265", "AV1", "VP9", "M-JPEG"] {
-            assert!(judge(&tracks(&[codec, "MPEG-4 Audio"]), true).unwrap_err().contains(codec));
+            assert!(
+                judge(&tracks(&[codec, "MPEG-4 Audio"]), true)
+                    .unwrap_err()
+                    .contains(codec)
+            );
         }
-        assert!(judge(&tracks(&["H264", "Zorglub"]), true).unwrap_err().contains("Zorglub"));
+        assert!(
+            judge(&tracks(&["H264", "Zorglub"]), true)
+                .unwrap_err()
+                .contains("Zorglub")
+        );
         assert!(judge(&tracks(&["Zorglub"]), true).unwrap_err().contains("Zorglub"));
         assert!(judge(&tracks(&["KLV"]), true).unwrap_err().contains("neither"));
         assert!(judge(&[], true).unwrap_err().contains("neither"));

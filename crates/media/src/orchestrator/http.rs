@@ -47,7 +47,11 @@ pub(crate) fn routes(api: Api, access: Access) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .fallback(|| async { ApiError::not_found("no_such_route", "there is nothing at this path") })
         .method_not_allowed_fallback(|| async {
-            ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path takes another method")
+            ApiError::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "this path takes another method",
+            )
         })
         .with_state(api)
 }
@@ -69,7 +73,9 @@ struct Streams {
 
 async fn streams(State(api): State<Api>) -> Json<Streams> {
     let snapshot = api.supervisor.snapshot.borrow().clone();
-    Json(Streams { streams: snapshot.streams.values().cloned().collect() })
+    Json(Streams {
+        streams: snapshot.streams.values().cloned().collect(),
+    })
 }
 
 async fn stream(State(api): State<Api>, Path(id): Path<String>) -> Result<Json<Arc<StreamView>>, ApiError> {
@@ -89,13 +95,23 @@ struct Dub {
     target: Option<String>,
 }
 
-async fn dub(State(api): State<Api>, Path(id): Path<String>, Json(body): Json<Dub>) -> Result<Json<Arc<StreamView>>, ApiError> {
+async fn dub(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    Json(body): Json<Dub>,
+) -> Result<Json<Arc<StreamView>>, ApiError> {
     let target = match body.target {
         None => None,
         Some(text) => Some(parse::language(&text).ok_or_else(no_such_target)?),
     };
     let enabled = body.enabled;
-    ask(&api, |reply| Command::Dub { id: id.clone(), target, enabled, reply }).await?;
+    ask(&api, |reply| Command::Dub {
+        id: id.clone(),
+        target,
+        enabled,
+        reply,
+    })
+    .await?;
     stream(State(api), Path(id)).await
 }
 
@@ -136,7 +152,11 @@ struct Heard {
     accepted: bool,
 }
 
-async fn hook(State(api): State<Api>, Path(event): Path<String>, body: Result<Json<Hook>, ApiError>) -> Result<(StatusCode, Json<Heard>), ApiError> {
+async fn hook(
+    State(api): State<Api>,
+    Path(event): Path<String>,
+    body: Result<Json<Hook>, ApiError>,
+) -> Result<(StatusCode, Json<Heard>), ApiError> {
     let event = match event.as_str() {
         "ready" => "ready",
         "not-ready" => "not-ready",
@@ -152,7 +172,13 @@ async fn hook(State(api): State<Api>, Path(event): Path<String>, body: Result<Js
         api.counters.hook(event, "ignored");
         return Ok((StatusCode::OK, Json(Heard { accepted: false })));
     };
-    tracing::info!(stream, event, source_id = hook.source_id, source_type = hook.source_type, "hook");
+    tracing::info!(
+        stream,
+        event,
+        source_id = hook.source_id,
+        source_type = hook.source_type,
+        "hook"
+    );
     let hint = Hint {
         stream: stream.to_owned(),
         query: (event == "ready").then_some(hook.query),
@@ -160,7 +186,10 @@ async fn hook(State(api): State<Api>, Path(event): Path<String>, body: Result<Js
     };
     if api.hints.try_send(hint).is_err() {
         api.counters.hook(event, "busy");
-        return Err(ApiError::unavailable("busy", "too many hooks wait already, or the service stops"));
+        return Err(ApiError::unavailable(
+            "busy",
+            "too many hooks wait already, or the service stops",
+        ));
     }
     api.counters.hook(event, "accepted");
     Ok((StatusCode::ACCEPTED, Json(Heard { accepted: true })))

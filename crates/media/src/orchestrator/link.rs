@@ -141,7 +141,13 @@ impl Task {
         match UnixStream::connect(&self.socket).await {
             Ok(stream) => {
                 tracing::info!("adopting a running worker");
-                return Ok((Worker { child: None, process: None }, stream));
+                return Ok((
+                    Worker {
+                        child: None,
+                        process: None,
+                    },
+                    stream,
+                ));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(_) => remove_stale(&self.socket, &self.lock),
@@ -149,7 +155,9 @@ impl Task {
         match launch {
             Launch::Adopt => Err(Gone::Crash("no worker behind its socket".to_owned())),
             Launch::Start { program, spec } => {
-                let child = start(&program, &spec).await.map_err(|e| Gone::Crash(format!("cannot start a worker: {e}")))?;
+                let child = start(&program, &spec)
+                    .await
+                    .map_err(|e| Gone::Crash(format!("cannot start a worker: {e}")))?;
                 self.connect(child).await
             }
         }
@@ -160,7 +168,13 @@ impl Task {
         let deadline = Instant::now() + STARTUP;
         loop {
             if let Ok(stream) = UnixStream::connect(&self.socket).await {
-                return Ok((Worker { child: Some(child), process: None }, stream));
+                return Ok((
+                    Worker {
+                        child: Some(child),
+                        process: None,
+                    },
+                    stream,
+                ));
             }
             tokio::select! {
                 status = child.wait() => return Err(ended(None, status.ok())),
@@ -211,7 +225,10 @@ impl Task {
     async fn heard(&self, line: &str, worker: &Worker) -> Heard {
         match serde_json::from_str(line) {
             Ok(FromWorker::Hello(hello)) if hello.control != CONTROL_VERSION || hello.stream != self.stream => {
-                Heard::Stranger(format!("control version {} for stream {:?}, killed", hello.control, hello.stream))
+                Heard::Stranger(format!(
+                    "control version {} for stream {:?}, killed",
+                    hello.control, hello.stream
+                ))
             }
             Ok(FromWorker::Hello(hello)) => {
                 let pid = worker.process.as_ref().map_or(0, Process::pid);
@@ -288,7 +305,9 @@ fn ended(bye: Option<(i32, String)>, status: Option<ExitStatus>) -> Gone {
     use std::os::unix::process::ExitStatusExt;
     match (bye, status.and_then(|s| s.code()), status.and_then(|s| s.signal())) {
         (Some((code, reason)), ..) => Gone::Bye(code, reason),
-        (None, Some(code @ (exit::SPEC..=exit::OUT_TAKEN)), _) => Gone::Bye(code, format!("worker exited with code {code}")),
+        (None, Some(code @ (exit::SPEC..=exit::OUT_TAKEN)), _) => {
+            Gone::Bye(code, format!("worker exited with code {code}"))
+        }
         (None, Some(code), _) => Gone::Crash(format!("worker exited with code {code}")),
         (None, None, Some(signal)) => Gone::Crash(format!("worker was killed by signal {signal}")),
         (None, None, None) => Gone::Crash("worker is gone".to_owned()),
@@ -299,7 +318,12 @@ fn ended(bye: Option<(i32, String)>, status: Option<ExitStatus>) -> Gone {
 async fn start(program: &[PathBuf], spec: &Spec) -> io::Result<Child> {
     let (program, args) = program.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let mut command = Command::new(program);
-    let mut child = command.args(args).stdin(Stdio::piped()).stdout(Stdio::null()).process_group(0).spawn()?;
+    let mut child = command
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .process_group(0)
+        .spawn()?;
     let mut line = serde_json::to_vec(spec)?;
     line.push(b'\n');
     if let Some(mut stdin) = child.stdin.take() {
@@ -312,7 +336,8 @@ async fn start(program: &[PathBuf], spec: &Spec) -> io::Result<Child> {
 /// Removes a socket that nobody serves: its worker was killed. Its lock says whether that is so.
 fn remove_stale(socket: &Path, lock: &Path) {
     use rustix::fs::{FlockOperation, flock};
-    let held = std::fs::File::open(lock).is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_err());
+    let held =
+        std::fs::File::open(lock).is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_err());
     if !held {
         tracing::info!("removing the socket of a worker that is gone");
         std::fs::remove_file(socket).ok();

@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelValueEncoder};
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelValueEncoder,
+};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::watch;
 
@@ -72,13 +74,25 @@ impl Counters {
 
     /// Puts these, and the streams of `snapshot`, into `registry`.
     pub(crate) fn register(self: &Arc<Self>, registry: &mut Registry, snapshot: watch::Receiver<Arc<Snapshot>>) {
-        registry.register("polls_failed", "Lists of streams that the router did not give", self.polls_failed.clone());
+        registry.register(
+            "polls_failed",
+            "Lists of streams that the router did not give",
+            self.polls_failed.clone(),
+        );
         registry.register("hook_events", "Hooks of the router", self.hooks.clone());
         registry.register("worker_starts", "Workers started", self.worker_starts.clone());
-        registry.register("worker_crashes", "Workers that crashed, froze or were killed", self.worker_crashes.clone());
+        registry.register(
+            "worker_crashes",
+            "Workers that crashed, froze or were killed",
+            self.worker_crashes.clone(),
+        );
         registry.register("streams_refused", "Streams refused", self.refused.clone());
         registry.register("sessions_ended", "Sessions that are over", self.sessions_ended.clone());
-        registry.register("orders_dropped", "Orders to workers that were dropped", self.orders_dropped.clone());
+        registry.register(
+            "orders_dropped",
+            "Orders to workers that were dropped",
+            self.orders_dropped.clone(),
+        );
         registry.register_collector(Box::new(Streams(snapshot)));
     }
 }
@@ -98,9 +112,12 @@ impl Collector for Streams {
             (vec![("state", state.name().to_owned())], count as f64)
         });
         gauges(&mut encoder, "streams", "Streams by state", by_state)?;
-        let reachable = f64::from(u8::from(snapshot.router.reachable));
-        gauges(&mut encoder, "router_reachable", "Whether the router answers", [(vec![], reachable)])?;
+        let reachable = ConstGauge::new(i64::from(snapshot.router.reachable));
+        let kind = reachable.metric_type();
+        reachable.encode(encoder.encode_descriptor("router_reachable", "Whether the router answers", None, kind)?)?;
 
+        // Streams that are over would be told of for as long as they are remembered.
+        let streams: Vec<&StreamView> = streams.into_iter().filter(|view| view.worker.is_some()).collect();
         let stream = |view: &StreamView| vec![("stream", view.id.clone())];
         for (name, help, value) in OF_STREAM {
             let samples = streams.iter().filter_map(|&view| Some((stream(view), value(view)?)));
@@ -110,7 +127,9 @@ impl Collector for Streams {
             let samples = streams.iter().filter_map(|&view| Some((stream(view), value(view)?)));
             gauges(&mut encoder, name, help, samples)?;
         }
-        let latencies = streams.iter().filter_map(|view| Some((stream(view), view.added_latency_ms?)));
+        let latencies = streams
+            .iter()
+            .filter_map(|view| Some((stream(view), view.added_latency_ms?)));
         let help = "From a unit's arrival to its hand-over, hold included";
         gauges(&mut encoder, "added_latency_ms", help, latencies.flat_map(quantiles))?;
         Self::programmes(&mut encoder, &streams)
@@ -122,11 +141,18 @@ impl Streams {
         let all: Vec<(Labels, &super::view::ProgrammeView)> = streams
             .iter()
             .flat_map(|view| {
-                view.programmes.iter().map(|p| (vec![("stream", view.id.clone()), ("target", p.target.clone())], p))
+                view.programmes
+                    .iter()
+                    .map(|p| (vec![("stream", view.id.clone()), ("target", p.target.clone())], p))
             })
             .collect();
         for (name, help, value) in OF_PROGRAMME {
-            counters(encoder, name, help, all.iter().map(|(labels, p)| (labels.clone(), value(p) as f64)))?;
+            counters(
+                encoder,
+                name,
+                help,
+                all.iter().map(|(labels, p)| (labels.clone(), value(p) as f64)),
+            )?;
         }
         let outcomes = all.iter().flat_map(|(labels, p)| {
             p.dub.outcomes.iter().map(|(outcome, count)| {
@@ -135,12 +161,26 @@ impl Streams {
             })
         });
         counters(encoder, "dub_outcomes", "Utterances by what became of them", outcomes)?;
-        let lags = all.iter().flat_map(|(labels, p)| quantiles((labels.clone(), p.dub.lag_ms)));
-        gauges(encoder, "dub_lag_ms", "From the start of an utterance to the start of its dub", lags)?;
+        let lags = all
+            .iter()
+            .flat_map(|(labels, p)| quantiles((labels.clone(), p.dub.lag_ms)));
+        gauges(
+            encoder,
+            "dub_lag_ms",
+            "From the start of an utterance to the start of its dub",
+            lags,
+        )?;
         let waits = all.iter().map(|(labels, p)| (labels.clone(), p.dub.wait_ms as f64));
         gauges(encoder, "dub_wait_ms", "How late the next dub would start", waits)?;
-        let muted = all.iter().map(|(labels, p)| (labels.clone(), f64::from(u8::from(!p.enabled))));
-        gauges(encoder, "dub_muted", "Whether an operator has switched the dub off", muted)
+        let muted = all
+            .iter()
+            .map(|(labels, p)| (labels.clone(), f64::from(u8::from(!p.enabled))));
+        gauges(
+            encoder,
+            "dub_muted",
+            "Whether an operator has switched the dub off",
+            muted,
+        )
     }
 }
 
@@ -148,22 +188,48 @@ type OfStream = (&'static str, &'static str, fn(&StreamView) -> Option<f64>);
 
 /// Counters of each stream; a replaced worker begins anew.
 const OF_STREAM: [OfStream; 10] = [
-    ("worker_restarts", "Replaced workers of the session", |v| Some(v.worker.as_ref()?.restarts as f64)),
-    ("ingest_video_units", "Access units that came in", |v| Some(v.ingest.as_ref()?.video_units as f64)),
-    ("ingest_audio_samples", "Samples that came in, at 48 kHz", |v| Some(v.ingest.as_ref()?.audio_samples as f64)),
-    ("ingest_connects", "Connections to the router for the source", |v| Some(v.ingest.as_ref()?.connects as f64)),
-    ("ingest_reanchored", "Steps of the offset", |v| Some(v.ingest.as_ref()?.reanchored as f64)),
-    ("ingest_discontinuities", "Mended jumps of time stamps", |v| Some(v.ingest.as_ref()?.discontinuities as f64)),
-    ("ingest_silence_samples", "Samples put in for missing sound", |v| Some(v.ingest.as_ref()?.silence_samples as f64)),
-    ("ingest_dropped_units", "Units dropped at a full queue", |v| Some(v.ingest.as_ref()?.dropped_units as f64)),
-    ("speech_connects", "Connections to speech hosts", |v| Some(v.speech.as_ref()?.connects as f64)),
-    ("speech_dropped_samples", "Samples that no speech host took", |v| Some(v.speech.as_ref()?.dropped_samples as f64)),
+    ("worker_restarts", "Replaced workers of the session", |v| {
+        Some(v.worker.as_ref()?.restarts as f64)
+    }),
+    ("ingest_video_units", "Access units that came in", |v| {
+        Some(v.ingest.as_ref()?.video_units as f64)
+    }),
+    ("ingest_audio_samples", "Samples that came in, at 48 kHz", |v| {
+        Some(v.ingest.as_ref()?.audio_samples as f64)
+    }),
+    ("ingest_connects", "Connections to the router for the source", |v| {
+        Some(v.ingest.as_ref()?.connects as f64)
+    }),
+    ("ingest_reanchored", "Steps of the offset", |v| {
+        Some(v.ingest.as_ref()?.reanchored as f64)
+    }),
+    ("ingest_discontinuities", "Mended jumps of time stamps", |v| {
+        Some(v.ingest.as_ref()?.discontinuities as f64)
+    }),
+    ("ingest_silence_samples", "Samples put in for missing sound", |v| {
+        Some(v.ingest.as_ref()?.silence_samples as f64)
+    }),
+    ("ingest_dropped_units", "Units dropped at a full queue", |v| {
+        Some(v.ingest.as_ref()?.dropped_units as f64)
+    }),
+    ("speech_connects", "Connections to speech hosts", |v| {
+        Some(v.speech.as_ref()?.connects as f64)
+    }),
+    ("speech_dropped_samples", "Samples that no speech host took", |v| {
+        Some(v.speech.as_ref()?.dropped_samples as f64)
+    }),
 ];
 
 const GAUGES_OF_STREAM: [OfStream; 3] = [
-    ("worker_cpu_percent", "Share of one core", |v| v.worker.as_ref()?.cpu_percent),
-    ("worker_resident_kb", "Resident memory of the worker", |v| Some(v.worker.as_ref()?.rss_kb? as f64)),
-    ("speech_ready", "Whether speech is being dubbed", |v| Some(f64::from(u8::from(v.speech.as_ref()?.is_ready())))),
+    ("worker_cpu_percent", "Share of one core", |v| {
+        v.worker.as_ref()?.cpu_percent
+    }),
+    ("worker_resident_kb", "Resident memory of the worker", |v| {
+        Some(v.worker.as_ref()?.rss_kb? as f64)
+    }),
+    ("speech_ready", "Whether speech is being dubbed", |v| {
+        Some(f64::from(u8::from(v.speech.as_ref()?.is_ready())))
+    }),
 ];
 
 type OfProgramme = (&'static str, &'static str, fn(&super::view::ProgrammeView) -> u64);
@@ -171,17 +237,32 @@ type OfProgramme = (&'static str, &'static str, fn(&super::view::ProgrammeView) 
 const OF_PROGRAMME: [OfProgramme; 7] = [
     ("egress_video_units", "Access units sent", |p| p.video_units),
     ("egress_audio_frames", "AAC frames sent", |p| p.audio_frames),
-    ("egress_connects", "Connections to the router for the programme", |p| p.connects),
-    ("egress_dropped_units", "Units that viewers did not get", |p| p.dropped_units),
+    ("egress_connects", "Connections to the router for the programme", |p| {
+        p.connects
+    }),
+    ("egress_dropped_units", "Units that viewers did not get", |p| {
+        p.dropped_units
+    }),
     ("dub_utterances", "Utterances announced", |p| p.dub.utterances),
-    ("dub_heard_original", "Utterances not dubbed and heard in the original", |p| p.dub.heard_original),
+    (
+        "dub_heard_original",
+        "Utterances not dubbed and heard in the original",
+        |p| p.dub.heard_original,
+    ),
     ("dub_lost", "Utterances not heard at all", |p| p.dub.lost),
 ];
 
 fn quantiles((labels, values): (Labels, Percentiles)) -> impl Iterator<Item = (Labels, f64)> {
     let all = [("0.5", values.p50), ("0.95", values.p95), ("0.99", values.p99)];
     all.into_iter().map(move |(quantile, value)| {
-        (labels.iter().cloned().chain([("quantile", quantile.to_owned())]).collect(), value)
+        (
+            labels
+                .iter()
+                .cloned()
+                .chain([("quantile", quantile.to_owned())])
+                .collect(),
+            value,
+        )
     })
 }
 

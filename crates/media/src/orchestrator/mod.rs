@@ -48,7 +48,10 @@ const GRACE: Duration = supervisor::DRAIN.saturating_add(Duration::from_secs(2))
 pub fn main(config: Config, guardian: Option<i32>, worker_program: Option<PathBuf>) -> ExitCode {
     let code = telemetry::init(&config.log).and_then(|()| {
         end_with(guardian)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
         runtime.block_on(run(config, worker_program))
     });
     code.unwrap_or_else(|error| {
@@ -88,8 +91,17 @@ async fn run(config: Config, worker_program: Option<PathBuf>) -> anyhow::Result<
     service_metrics::register_access(&mut registry, "api", &config.access);
     counters.register(&mut registry, handle.snapshot.clone());
     let probes = probes(&config, registry, handle.snapshot.clone());
-    let api = http::Api { supervisor: handle, hints, counters: Arc::clone(&counters) };
-    service_http::serve("http", listener, probes.merge(http::routes(api, config.access.clone())), &lifecycle);
+    let api = http::Api {
+        supervisor: handle,
+        hints,
+        counters: Arc::clone(&counters),
+    };
+    service_http::serve(
+        "http",
+        listener,
+        probes.merge(http::routes(api, config.access.clone())),
+        &lifecycle,
+    );
 
     let stop = lifecycle.soft().clone();
     lifecycle.spawn_essential("supervisor", async move {
@@ -122,14 +134,21 @@ fn report(snapshot: &view::Snapshot, mode: &str, access: &Access) -> Report {
     let mut engines: Vec<&str> = served.iter().filter_map(|view| view.engine.as_deref()).collect();
     engines.sort_unstable();
     engines.dedup();
-    let wanted = served.iter().filter_map(|view| view.speech.as_ref()).filter(|speech| speech.is_wanted());
+    let wanted = served
+        .iter()
+        .filter_map(|view| view.speech.as_ref())
+        .filter(|speech| speech.is_wanted());
     let away = wanted.clone().filter(|speech| !speech.is_ready()).count();
     let speech = match (wanted.count(), away) {
         (0, _) => json!({"state": "idle"}),
         (_, 0) => json!({"state": "ready"}),
         (sessions, away) => json!({"state": "degraded", "sessions": sessions, "away": away}),
     };
-    let degraded = away > 0 || served.len() != snapshot.streams.values().filter(|view| view.is_wanted()).count();
+    let degraded = away > 0
+        || snapshot
+            .streams
+            .values()
+            .any(|view| view.state == view::StreamState::Degraded);
     let status = match (snapshot.router.reachable, degraded) {
         (false, _) => "unavailable",
         (true, true) => "degraded",
@@ -137,7 +156,12 @@ fn report(snapshot: &view::Snapshot, mode: &str, access: &Access) -> Report {
     };
     let states: serde_json::Map<_, _> = view::StreamState::ALL
         .iter()
-        .map(|state| (state.name().to_owned(), snapshot.streams.values().filter(|v| v.state == *state).count().into()))
+        .map(|state| {
+            (
+                state.name().to_owned(),
+                snapshot.streams.values().filter(|v| v.state == *state).count().into(),
+            )
+        })
         .collect();
     let body = json!({
         "status": status,
@@ -151,7 +175,11 @@ fn report(snapshot: &view::Snapshot, mode: &str, access: &Access) -> Report {
         "streams": states,
         "room": snapshot.room,
     });
-    if snapshot.router.reachable { Report::ready(body) } else { Report::not_ready(body) }
+    if snapshot.router.reachable {
+        Report::ready(body)
+    } else {
+        Report::not_ready(body)
+    }
 }
 
 /// An orchestrator whose guardian is killed would keep the port from the next one, so it ends too; its workers go on
@@ -166,8 +194,17 @@ fn end_with(guardian: Option<i32>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes the directory of sockets and locks, for nobody else to look into.
+/// Makes the directory of sockets and locks, for nobody else to look into. One that is there must be ours: in a shared
+/// directory another user could have made it first.
 fn make_run_dir(dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    let found = std::fs::metadata(dir)?;
+    if found.uid() != rustix::process::geteuid().as_raw() || found.mode() & 0o022 != 0 {
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "it belongs to, or can be written by, other users",
+        ));
+    }
+    Ok(())
 }

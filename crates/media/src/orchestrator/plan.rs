@@ -31,7 +31,12 @@ pub(crate) fn spec(config: &Config, stream: &str, plan: Plan) -> Spec {
     let programme = |(index, target): (usize, &String)| {
         let path = out_path(stream, index, target);
         let url = rtmp_url(config, &path);
-        Programme { target: target.clone(), path, url, muted: plan.muted.get(target).copied().unwrap_or_default() }
+        Programme {
+            target: target.clone(),
+            path,
+            url,
+            muted: plan.muted.get(target).copied().unwrap_or_default(),
+        }
     };
     let rtsp_url = rtsp_url(config, &in_path(stream));
     let (url, rtsp_url) = match (plan.pull, rtsp_url) {
@@ -42,7 +47,11 @@ pub(crate) fn spec(config: &Config, stream: &str, plan: Plan) -> Spec {
         stream: stream.to_owned(),
         session: plan.session,
         source_id: plan.source_id,
-        ingest: Ingest { url, rtsp_url, tracks: plan.tracks },
+        ingest: Ingest {
+            url,
+            rtsp_url,
+            tracks: plan.tracks,
+        },
         programmes: plan.settings.targets.iter().enumerate().map(programme).collect(),
         source: plan.settings.source,
         hold_ms: ms(plan.settings.hold),
@@ -50,7 +59,12 @@ pub(crate) fn spec(config: &Config, stream: &str, plan: Plan) -> Spec {
         max_stale_ms: ms(config.max_stale),
         grace_ms: ms(config.grace),
         speech: Some(Speech {
-            urls: config.speech.urls.iter().map(|url| url.as_str().trim_end_matches('/').to_owned()).collect(),
+            urls: config
+                .speech
+                .urls
+                .iter()
+                .map(|url| url.as_str().trim_end_matches('/').to_owned())
+                .collect(),
             urls_file: config.speech.urls_file.clone(),
             key: config.speech.key.as_ref().map(|key| key.expose().to_owned()),
         }),
@@ -63,7 +77,9 @@ pub(crate) fn spec(config: &Config, stream: &str, plan: Plan) -> Spec {
 fn rtmp_url(config: &Config, path: &str) -> String {
     let mut url = below(&config.router.rtmp, path);
     if let Some((user, pass)) = &config.router.login {
-        url.query_pairs_mut().append_pair("user", user.expose()).append_pair("pass", pass.expose());
+        url.query_pairs_mut()
+            .append_pair("user", user.expose())
+            .append_pair("pass", pass.expose());
     }
     url.into()
 }
@@ -97,21 +113,35 @@ mod tests {
         Plan {
             session: "s".into(),
             source_id: "1".into(),
-            settings: Settings { source: "en".into(), targets: vec!["es".into(), "fr".into()], hold: Duration::ZERO },
+            settings: Settings {
+                source: "en".into(),
+                targets: vec!["es".into(), "fr".into()],
+                hold: Duration::ZERO,
+            },
             muted: [("fr".to_owned(), true)].into(),
             pull,
-            tracks: Some(Tracks { video: true, audio: true }),
+            tracks: Some(Tracks {
+                video: true,
+                audio: true,
+            }),
             resume: None,
         }
     }
 
     #[test]
     fn each_target_has_its_path_and_the_login_goes_along() {
-        let vars = [("ROUTER_USER", "me"), ("ROUTER_PASS", "p&w"), ("ROUTER_URL", "rtmp://r:1/")];
+        let vars = [
+            ("ROUTER_USER", "me"),
+            ("ROUTER_PASS", "p&w"),
+            ("ROUTER_URL", "rtmp://r:1/"),
+        ];
         let config = Config::from_vars(&Vars::new(vars)).unwrap();
         let spec = spec(&config, "a", plan(Pull::Rtmp));
         assert_eq!(spec.ingest.url, "rtmp://r:1/live/a/in?user=me&pass=p%26w");
-        assert_eq!(spec.ingest.rtsp_url.as_deref(), Some("rtsp://me:p%26w@127.0.0.1:8554/live/a/in"));
+        assert_eq!(
+            spec.ingest.rtsp_url.as_deref(),
+            Some("rtsp://me:p&w@127.0.0.1:8554/live/a/in")
+        );
         let outs: Vec<_> = spec.programmes.iter().map(|p| (p.path.as_str(), p.muted)).collect();
         assert_eq!(outs, [("live/a/out", false), ("live/a/out/fr", true)]);
         assert_eq!(spec.programmes[1].url, "rtmp://r:1/live/a/out/fr?user=me&pass=p%26w");

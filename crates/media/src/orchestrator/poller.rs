@@ -76,7 +76,10 @@ pub(crate) async fn run(
             Ok(sources) => Truth::Listed(sources),
             Err(error) => {
                 counters.polls_failed.inc();
-                Truth::Away { reason: format!("{error:#}"), hints: heard }
+                Truth::Away {
+                    reason: format!("{error:#}"),
+                    hints: heard,
+                }
             }
         };
         if truths.send(truth).await.is_err() {
@@ -87,9 +90,16 @@ pub(crate) async fn run(
 
 async fn ask(client: &Client, heard: &[Hint]) -> anyhow::Result<Vec<Listed>> {
     let mut listed = client.list().await?;
-    let is_listed = |hint: &Hint, listed: &[Listed]| listed.iter().any(|item| item.stream == hint.stream);
+    let is_listed = |hint: &Hint, listed: &[Listed]| {
+        listed
+            .iter()
+            .any(|item| item.stream == hint.stream && item.source.id == hint.source_id)
+    };
     for _ in 0..LISTED_SOON.0 {
-        if heard.iter().all(|hint| hint.query.is_none() || is_listed(hint, &listed)) {
+        if heard
+            .iter()
+            .all(|hint| hint.query.is_none() || is_listed(hint, &listed))
+        {
             break;
         }
         tokio::time::sleep(LISTED_SOON.1).await;
@@ -113,7 +123,12 @@ impl Queries {
     async fn complete(&mut self, client: &Client, listed: Vec<Listed>) -> anyhow::Result<Vec<(String, Source)>> {
         let mut kept = HashMap::new();
         let mut sources = Vec::new();
-        for Listed { stream, kind, mut source } in listed {
+        for Listed {
+            stream,
+            kind,
+            mut source,
+        } in listed
+        {
             source.query = match self.0.get(&source.id) {
                 Some(query) => query.clone(),
                 None => client.query(&kind, &source.id).await?,

@@ -44,7 +44,9 @@ impl Process {
 impl Process {
     /// Takes hold of the process with this number.
     pub(crate) fn open(pid: i32) -> io::Result<Process> {
-        Ok(Process { pid: Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidInput)? })
+        Ok(Process {
+            pid: Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidInput)?,
+        })
     }
 
     /// Kills it; it may be gone already.
@@ -90,7 +92,9 @@ pub(crate) fn usage(pid: i32, with_pss: bool) -> Option<Usage> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let rollup = with_pss.then(|| std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()).flatten();
+    let rollup = with_pss
+        .then(|| std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok())
+        .flatten();
     parse(&stat, &uptime, &status, rollup.as_deref())
 }
 
@@ -100,7 +104,12 @@ fn parse(stat: &str, uptime: &str, status: &str, rollup: Option<&str>) -> Option
     let ticks = |index: usize| fields.get(index)?.parse::<u64>().ok();
     let time = |ticks: u64| Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND);
     let kb = |text: &str, name: &str| {
-        text.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse::<u64>().ok()
+        text.lines()
+            .find_map(|line| line.strip_prefix(name))?
+            .split_whitespace()
+            .next()?
+            .parse::<u64>()
+            .ok()
     };
     let up = Duration::from_secs_f64(uptime.split(' ').next()?.parse().ok()?);
     Some(Usage {
@@ -118,9 +127,19 @@ mod tests {
     #[test]
     fn usage_is_read_whatever_the_name() {
         let stat = "42 (a) b (c) S 1 42 42 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 7 0 1000 9 10";
-        let found = parse(stat, "30.5 9\n", "Name:\tx\nVmRSS:\t  2048 kB\n", Some("Rss: 1 kB\nPss:  1024 kB\n"));
+        let found = parse(
+            stat,
+            "30.5 9\n",
+            "Name:\tx\nVmRSS:\t  2048 kB\n",
+            Some("Rss: 1 kB\nPss:  1024 kB\n"),
+        );
         let ms = Duration::from_millis;
-        let want = Usage { cpu: ms(3000), age: ms(20_500), rss_kb: 2048, pss_kb: Some(1024) };
+        let want = Usage {
+            cpu: ms(3000),
+            age: ms(20_500),
+            rss_kb: 2048,
+            pss_kb: Some(1024),
+        };
         assert_eq!(found, Some(want));
         assert_eq!(parse("", "1", "", None), None);
     }

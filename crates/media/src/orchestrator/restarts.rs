@@ -55,7 +55,10 @@ mod tests {
         let verdicts: Vec<_> = (0..7).map(|s| ledger.record(Duration::from_secs(s))).collect();
         let ms = |ms| Verdict::Retry(Duration::from_millis(ms));
         let degraded = Verdict::Degraded(DEGRADED_DELAY);
-        assert_eq!(verdicts, [ms(0), ms(250), ms(500), ms(1000), ms(2000), degraded, degraded]);
+        assert_eq!(
+            verdicts,
+            [ms(0), ms(250), ms(500), ms(1000), ms(2000), degraded, degraded]
+        );
     }
 
     #[test]

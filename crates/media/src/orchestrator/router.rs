@@ -80,7 +80,11 @@ struct Connection {
 impl Client {
     /// A client of the API at `api`.
     pub(crate) fn new(api: Url, login: Option<(Secret, Secret)>) -> anyhow::Result<Client> {
-        let http = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build().context("build http client")?;
+        let http = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .no_proxy()
+            .build()
+            .context("build http client")?;
         Ok(Client { http, api, login })
     }
 
@@ -90,7 +94,10 @@ impl Client {
         for page in 0..MAX_PAGES {
             let path = "v3/paths/list";
             let query = format!("itemsPerPage={PER_PAGE}&page={page}");
-            let answer: Page = self.get(path, Some(&query)).await?.with_context(|| format!("no /{path}"))?;
+            let answer: Page = self
+                .get(path, Some(&query))
+                .await?
+                .with_context(|| format!("no /{path}"))?;
             listed.extend(answer.items.into_iter().filter_map(Item::listed));
             if page + 1 >= answer.page_count {
                 return Ok(listed);
@@ -122,20 +129,31 @@ impl Client {
         if let Some((user, pass)) = &self.login {
             request = request.basic_auth(user.expose(), Some(pass.expose()));
         }
-        let mut response = request.send().await.map_err(reqwest::Error::without_url).context("ask the router")?;
+        let mut response = request
+            .send()
+            .await
+            .map_err(reqwest::Error::without_url)
+            .context("ask the router")?;
         match response.status() {
             reqwest::StatusCode::NOT_FOUND => return Ok(None),
             status if !status.is_success() => bail!("the router answered {status}"),
             _ => {}
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(reqwest::Error::without_url).context("read the router's answer")? {
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(reqwest::Error::without_url)
+            .context("read the router's answer")?
+        {
             body.extend_from_slice(&chunk);
             if body.len() > MAX_ANSWER {
                 bail!("the router's answer is longer than {MAX_ANSWER} bytes");
             }
         }
-        Ok(Some(serde_json::from_slice(&body).context("understand the router's answer")?))
+        Ok(Some(
+            serde_json::from_slice(&body).context("understand the router's answer")?,
+        ))
     }
 }
 
@@ -148,7 +166,15 @@ impl Item {
             (_, Some(tracks)) if !tracks.is_empty() => Some(tracks),
             _ => None,
         };
-        Some(Listed { stream, kind: source.kind, source: Source { id: source.id, query: String::new(), tracks } })
+        Some(Listed {
+            stream,
+            kind: source.kind,
+            source: Source {
+                id: source.id,
+                query: String::new(),
+                tracks,
+            },
+        })
     }
 }
 
@@ -166,7 +192,10 @@ mod tests {
             "source": {"type": "rtmpConn", "id": "7"}, "tracks": ["H264"], "readers": [],
             "tracks2": [{"codec": "H264", "codecProps": {"width": 1280}}, {"codec": "MPEG-4 Audio", "codecProps": null}]});
         let found = listed(new).unwrap();
-        assert_eq!((found.stream.as_str(), found.kind.as_str(), found.source.id.as_str()), ("a", "rtmpConn", "7"));
+        assert_eq!(
+            (found.stream.as_str(), found.kind.as_str(), found.source.id.as_str()),
+            ("a", "rtmpConn", "7")
+        );
         assert_eq!(found.source.tracks.unwrap(), ["H264", "MPEG-4 Audio"]);
         let old = serde_json::json!({"name": "live/a/in", "ready": true, "source": {"type": "x", "id": "7"}, "tracks": ["H265"]});
         assert_eq!(listed(old).unwrap().source.tracks.unwrap(), ["H265"]);
@@ -175,8 +204,17 @@ mod tests {
     #[test]
     fn what_is_no_source_is_left_out() {
         let source = serde_json::json!({"type": "rtmpConn", "id": "7"});
-        assert_eq!(listed(serde_json::json!({"name": "live/a/out", "available": true, "source": source})), None);
-        assert_eq!(listed(serde_json::json!({"name": "live/a/in", "available": false, "source": source})), None);
-        assert_eq!(listed(serde_json::json!({"name": "live/a/in", "available": true, "source": null})), None);
+        assert_eq!(
+            listed(serde_json::json!({"name": "live/a/out", "available": true, "source": source})),
+            None
+        );
+        assert_eq!(
+            listed(serde_json::json!({"name": "live/a/in", "available": false, "source": source})),
+            None
+        );
+        assert_eq!(
+            listed(serde_json::json!({"name": "live/a/in", "available": true, "source": null})),
+            None
+        );
     }
 }

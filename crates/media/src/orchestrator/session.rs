@@ -75,7 +75,10 @@ impl Machine {
 
     /// A stream that a worker serves already.
     pub(crate) fn adopting(id: &str, policy: Policy) -> Machine {
-        Machine { state: State::Adopting, ..Machine::new(id, policy) }
+        Machine {
+            state: State::Adopting,
+            ..Machine::new(id, policy)
+        }
     }
 
     /// What the stream is doing.
@@ -132,20 +135,43 @@ impl Machine {
             State::Refused { source_id, refusal } if *source_id == source.id && refusal.kind != RefusalKind::Full => {
                 return vec![];
             }
-            State::Ended { not_before, last: Some(last), .. } if now < *not_before && last.source.id == source.id => {
+            State::Ended {
+                not_before,
+                last: Some(last),
+                ..
+            } if now < *not_before && last.source.id == source.id => {
                 return vec![];
             }
             State::Idle | State::Refused { .. } | State::Ended { .. } => {}
         }
         match self.judge(&source) {
-            Err(refusal) => self.state = State::Refused { source_id: source.id, refusal },
+            Err(refusal) => {
+                self.state = State::Refused {
+                    source_id: source.id,
+                    refusal,
+                }
+            }
             Ok(_) if !room => {
-                let refusal = Refusal { kind: RefusalKind::Full, reason: FULL.to_owned() };
-                self.state = State::Refused { source_id: source.id, refusal };
+                let refusal = Refusal {
+                    kind: RefusalKind::Full,
+                    reason: FULL.to_owned(),
+                };
+                self.state = State::Refused {
+                    source_id: source.id,
+                    refusal,
+                };
             }
             Ok((settings, pull, tracks)) => {
-                let slot = Slot::Empty { retry_at: now, why: String::new(), degraded: false };
-                let life = Life { pull, tracks, ..Life::new((self.policy.fresh_id)(), settings, source, slot) };
+                let slot = Slot::Empty {
+                    retry_at: now,
+                    why: String::new(),
+                    degraded: false,
+                };
+                let life = Life {
+                    pull,
+                    tracks,
+                    ..Life::new((self.policy.fresh_id)(), settings, source, slot)
+                };
                 (self.status, self.reached) = (None, None);
                 self.state = State::On(Box::new(life));
             }
@@ -155,7 +181,9 @@ impl Machine {
 
     /// The stream of a running session is listed.
     fn present_again(&mut self, source: Source, now: Duration) -> Vec<Effect> {
-        let State::On(life) = &mut self.state else { return vec![] };
+        let State::On(life) = &mut self.state else {
+            return vec![];
+        };
         life.away_since = None;
         if matches!(life.slot, Slot::Leaving { .. }) {
             return vec![];
@@ -167,18 +195,24 @@ impl Machine {
         let running = life.settings.clone();
         match self.judge(&source) {
             // The settings of a publisher that is on air are history: only a new one's are looked at.
-            Ok((settings, ..)) if !same_publisher && settings != running => {
-                self.leave(Then::End("the publisher came back with other settings".to_owned()), END_DRAIN, now)
-            }
+            Ok((settings, ..)) if !same_publisher && settings != running => self.leave(
+                Then::End("the publisher came back with other settings".to_owned()),
+                END_DRAIN,
+                now,
+            ),
             Ok((_, pull, tracks)) => {
-                let State::On(life) = &mut self.state else { return vec![] };
+                let State::On(life) = &mut self.state else {
+                    return vec![];
+                };
                 (life.source, life.pull, life.tracks) = (source, pull, tracks);
                 let mut effects = self.tell_source();
                 effects.extend(self.start_if_due(now));
                 effects
             }
             Err(refusal) => {
-                let State::On(life) = &mut self.state else { return vec![] };
+                let State::On(life) = &mut self.state else {
+                    return vec![];
+                };
                 life.source = source;
                 self.leave(Then::Refuse(refusal), END_DRAIN, now)
             }
@@ -190,10 +224,19 @@ impl Machine {
         let refusal = |kind| move |reason| Refusal { kind, reason };
         if !is_stream_id(&self.id) {
             let reason = "invalid stream id: it must be 1 to 64 of A-Z a-z 0-9 _ -".to_owned();
-            return Err(Refusal { kind: RefusalKind::StreamId, reason });
+            return Err(Refusal {
+                kind: RefusalKind::StreamId,
+                reason,
+            });
         }
-        let settings = self.policy.defaults.overridden_by(&source.query).map_err(refusal(RefusalKind::Query))?;
-        let Some(tracks) = &source.tracks else { return Ok((settings, Pull::Rtmp, None)) };
+        let settings = self
+            .policy
+            .defaults
+            .overridden_by(&source.query)
+            .map_err(refusal(RefusalKind::Query))?;
+        let Some(tracks) = &source.tracks else {
+            return Ok((settings, Pull::Rtmp, None));
+        };
         let (pull, found) = codecs::judge(tracks, self.policy.rtsp).map_err(refusal(RefusalKind::Codec))?;
         Ok((settings, pull, Some(found)))
     }
@@ -206,7 +249,12 @@ impl Machine {
             }
             State::Refused { refusal, .. } => {
                 let reason = std::mem::take(&mut refusal.reason);
-                self.state = State::Ended { last: None, reason, since: now, not_before: now };
+                self.state = State::Ended {
+                    last: None,
+                    reason,
+                    since: now,
+                    not_before: now,
+                };
                 vec![]
             }
             State::Idle | State::Adopting | State::Ended { .. } => vec![],
@@ -217,16 +265,30 @@ impl Machine {
         match &mut self.state {
             State::Adopting => {
                 let hold = Duration::from_millis(hello.hold_ms);
-                let settings = Settings { source: hello.source, targets: hello.targets, hold };
-                let source = Source { id: hello.source_id.clone(), query: String::new(), tracks: None };
+                let settings = Settings {
+                    source: hello.source,
+                    targets: hello.targets,
+                    hold,
+                };
+                let source = Source {
+                    id: hello.source_id.clone(),
+                    query: String::new(),
+                    tracks: None,
+                };
                 let slot = match self.stopping {
                     None => Slot::Busy { told: hello.source_id },
-                    Some(kill_at) => {
-                        Slot::Leaving { then: Then::End("the service stops".to_owned()), kill_at, killed: false }
-                    }
+                    Some(kill_at) => Slot::Leaving {
+                        then: Then::End("the service stops".to_owned()),
+                        kill_at,
+                        killed: false,
+                    },
                 };
                 self.state = State::On(Box::new(Life::new(hello.session, settings, source, slot)));
-                if self.stopping.is_some() { vec![] } else { vec![Effect::Poll] }
+                if self.stopping.is_some() {
+                    vec![]
+                } else {
+                    vec![Effect::Poll]
+                }
             }
             State::On(life) => {
                 // Another session's: the worker was found where one was to be started.
@@ -241,29 +303,48 @@ impl Machine {
     }
 
     fn reported(&mut self, status: Box<Status>, now: Duration) -> Vec<Effect> {
-        let State::On(life) = &mut self.state else { return vec![] };
+        let State::On(life) = &mut self.state else {
+            return vec![];
+        };
         let mut effects = Vec::new();
         for programme in &status.programmes {
             // A worker remembers what an earlier orchestrator told it; an order of ours that was lost goes again.
             let wanted = *life.muted.entry(programme.target.clone()).or_insert(programme.muted);
             if wanted != programme.muted && matches!(life.slot, Slot::Busy { .. }) {
-                effects.push(Effect::Tell(ToWorker::Mute { target: programme.target.clone(), on: wanted }));
+                effects.push(Effect::Tell(ToWorker::Mute {
+                    target: programme.target.clone(),
+                    on: wanted,
+                }));
             }
         }
         if status.out_ns != 0 {
-            self.reached = Some(Reached { shift_ns: status.shift_ns, out_ns: status.out_ns, at: now });
+            self.reached = Some(Reached {
+                shift_ns: status.shift_ns,
+                out_ns: status.out_ns,
+                at: now,
+            });
         }
         self.status = Some(status);
         effects
     }
 
     fn mute(&mut self, target: Option<&str>, on: bool) -> Vec<Effect> {
-        let State::On(life) = &mut self.state else { return vec![] };
+        let State::On(life) = &mut self.state else {
+            return vec![];
+        };
         let mut effects = Vec::new();
-        for each in life.settings.targets.iter().filter(|t| target.is_none_or(|wanted| wanted == t.as_str())) {
+        for each in life
+            .settings
+            .targets
+            .iter()
+            .filter(|t| target.is_none_or(|wanted| wanted == t.as_str()))
+        {
             life.muted.insert(each.clone(), on);
             if matches!(life.slot, Slot::Busy { .. }) {
-                effects.push(Effect::Tell(ToWorker::Mute { target: each.clone(), on }));
+                effects.push(Effect::Tell(ToWorker::Mute {
+                    target: each.clone(),
+                    on,
+                }));
             }
         }
         effects
@@ -271,12 +352,17 @@ impl Machine {
 
     /// Starts a worker if the slot is empty, its time has come and there is something to serve.
     fn start_if_due(&mut self, now: Duration) -> Vec<Effect> {
-        let State::On(life) = &mut self.state else { return vec![] };
+        let State::On(life) = &mut self.state else {
+            return vec![];
+        };
         match &life.slot {
-            Slot::Empty { retry_at, .. } if *retry_at <= now && life.away_since.is_none() && self.stopping.is_none() => {}
+            Slot::Empty { retry_at, .. }
+                if *retry_at <= now && life.away_since.is_none() && self.stopping.is_none() => {}
             _ => return vec![],
         }
-        life.slot = Slot::Busy { told: life.source.id.clone() };
+        life.slot = Slot::Busy {
+            told: life.source.id.clone(),
+        };
         self.status = None;
         let resume = self.reached.map(|Reached { shift_ns, out_ns, at }| Resume {
             shift_ns,
@@ -295,11 +381,15 @@ impl Machine {
     }
 
     fn tell_source(&mut self) -> Vec<Effect> {
-        let State::On(life) = &mut self.state else { return vec![] };
+        let State::On(life) = &mut self.state else {
+            return vec![];
+        };
         match &mut life.slot {
             Slot::Busy { told } if *told != life.source.id => {
                 told.clone_from(&life.source.id);
-                vec![Effect::Tell(ToWorker::Source { id: life.source.id.clone() })]
+                vec![Effect::Tell(ToWorker::Source {
+                    id: life.source.id.clone(),
+                })]
             }
             _ => vec![],
         }

@@ -66,7 +66,11 @@ fn once<T>(slot: &mut Option<T>, key: &str, value: T) -> Result<(), String> {
 
 /// `auto` or a language.
 pub fn parse_source(text: &str) -> Result<String, String> {
-    if text == AUTO { Ok(AUTO.to_owned()) } else { parse_language("source", text) }
+    if text == AUTO {
+        Ok(AUTO.to_owned())
+    } else {
+        parse_language("source", text)
+    }
 }
 
 /// A comma-separated list of one to [`MAX_TARGETS`] languages.
@@ -89,7 +93,10 @@ pub fn parse_targets(text: &str) -> Result<Vec<String>, String> {
 pub fn parse_hold(text: &str) -> Result<Duration, String> {
     match parse::duration(text) {
         Some(hold) if hold <= MAX_HOLD => Ok(hold),
-        _ => Err(format!("hold {:?} is no duration from 0 to 30s, such as 1500ms or 2.5s", shown(text))),
+        _ => Err(format!(
+            "hold {:?} is no duration from 0 to 30s, such as 1500ms or 2.5s",
+            shown(text)
+        )),
     }
 }
 
@@ -109,17 +116,33 @@ mod tests {
     use proptest::prelude::*;
 
     fn defaults() -> Settings {
-        Settings { source: AUTO.into(), targets: vec!["es".into()], hold: Duration::from_millis(2500) }
+        Settings {
+            source: AUTO.into(),
+            targets: vec!["es".into()],
+            hold: Duration::from_millis(2500),
+        }
     }
 
     #[test]
     fn a_query_overrides_what_it_names() {
-        let got = defaults().overridden_by("source=en&targets=ES,fr&hold=1500ms&user=u&pass=p").unwrap();
-        let want = Settings { source: "en".into(), targets: vec!["es".into(), "fr".into()], hold: Duration::from_millis(1500) };
+        let got = defaults()
+            .overridden_by("source=en&targets=ES,fr&hold=1500ms&user=u&pass=p")
+            .unwrap();
+        let want = Settings {
+            source: "en".into(),
+            targets: vec!["es".into(), "fr".into()],
+            hold: Duration::from_millis(1500),
+        };
         assert_eq!(got, want);
         assert_eq!(defaults().overridden_by("").unwrap(), defaults());
-        assert_eq!(defaults().overridden_by("targets=es%2Cfr").unwrap().targets, ["es", "fr"]);
-        assert_eq!(defaults().overridden_by("?target=pt-BR&hold=0").unwrap().targets, ["pt-br"]);
+        assert_eq!(
+            defaults().overridden_by("targets=es%2Cfr").unwrap().targets,
+            ["es", "fr"]
+        );
+        assert_eq!(
+            defaults().overridden_by("?target=pt-BR&hold=0").unwrap().targets,
+            ["pt-br"]
+        );
     }
 
     #[test]

@@ -5,50 +5,35 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::link::{Launch, Link, Report};
-use super::metrics::{Counters, RefusedLabels};
+use super::metrics::Counters;
 use super::plan;
 use super::poller::{Hint, Truth};
 use super::process;
-use super::session::{Effect, Event, Gone, Machine, Policy, Slot, Source, State};
-use super::view::{ProcessFacts, RouterView, Snapshot, StreamView};
+use super::session::{Effect, Event, Gone, Machine, Policy, Source};
+use super::view::{ProcessFacts, RouterView, Snapshot};
 use crate::config::Config;
+
+mod command;
+mod upkeep;
+
+pub(crate) use command::{Answer, Command};
+use upkeep::Kind;
 
 /// How long workers may play out when the service stops: below the 10 s after which containers are killed.
 pub(crate) const DRAIN: Duration = Duration::from_secs(7);
-/// How often the workers' processes are looked at; every fifth time at all of their mappings.
+/// How often the workers' processes are looked at.
 const MEASURE_EVERY: Duration = Duration::from_secs(2);
-const PSS_EVERY: u64 = 5;
-/// How many streams are remembered that are over or refused, and for how long.
-const REMEMBERED: usize = 64;
-const REMEMBERED_FOR: Duration = Duration::from_secs(600);
+/// Far more than are ever served: what is beyond is not even refused by name.
+const MAX_KNOWN: usize = 1024;
 /// Requests wait here; when full the API answers 503.
 const COMMANDS: usize = 32;
 /// Reports wait here; when full the links stop reading, and the workers' own queues fill.
 const REPORTS: usize = 256;
-
-/// What the API asks for.
-#[derive(Debug)]
-pub(crate) enum Command {
-    /// Replace the worker.
-    Restart { id: String, reply: oneshot::Sender<Answer> },
-    /// Switch the dub of one target, or of all.
-    Dub { id: String, target: Option<String>, enabled: bool, reply: oneshot::Sender<Answer> },
-}
-
-/// What became of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    Done,
-    NoSuchStream,
-    NoSuchTarget,
-    /// It is not being served.
-    NotServed,
-}
 
 /// How the rest of the process reaches the supervisor.
 #[derive(Clone, Debug)]
@@ -70,7 +55,9 @@ pub(crate) struct Supervisor {
     router: RouterView,
     snapshot: watch::Sender<Arc<Snapshot>>,
     commands: mpsc::Receiver<Command>,
-    reports: (mpsc::Sender<(String, Report)>, mpsc::Receiver<(String, Report)>),
+    reports: mpsc::Receiver<(String, Report)>,
+    /// Given to each link.
+    reporter: mpsc::Sender<(String, Report)>,
     measured: u64,
 }
 
@@ -99,6 +86,7 @@ impl Supervisor {
     ) -> (Supervisor, Handle) {
         let (commands_sender, commands) = mpsc::channel(COMMANDS);
         let (snapshot, receiver) = watch::channel(Arc::default());
+        let (reporter, reports) = mpsc::channel(REPORTS);
         let policy = Policy {
             defaults: config.defaults.clone(),
             grace: config.grace,
@@ -113,24 +101,41 @@ impl Supervisor {
             poke,
             epoch: Instant::now(),
             streams: BTreeMap::new(),
-            router: RouterView { reachable: false, reason: Some("not asked yet".to_owned()) },
+            router: RouterView {
+                reachable: false,
+                reason: Some("not asked yet".to_owned()),
+            },
             snapshot,
             commands,
-            reports: mpsc::channel(REPORTS),
+            reports,
+            reporter,
             measured: 0,
         };
-        (supervisor, Handle { commands: commands_sender, snapshot: receiver })
+        (
+            supervisor,
+            Handle {
+                commands: commands_sender,
+                snapshot: receiver,
+            },
+        )
     }
 
     /// Takes over the workers that earlier orchestrators started.
     pub(crate) fn adopt(&mut self, streams: Vec<String>) {
         for id in streams {
             tracing::info!(stream = id, "a worker's socket was found");
-            let link = Link::open(&id, &self.config.run_dir, Launch::Adopt, self.reports.0.clone());
+            let link = Link::open(&id, &self.config.run_dir, Launch::Adopt, self.reporter.clone());
             let machine = Machine::adopting(&id, self.policy.clone());
-            self.streams.insert(id, Stream { machine, link: Some(link), process: None });
+            self.streams.insert(
+                id,
+                Stream {
+                    machine,
+                    link: Some(link),
+                    process: None,
+                },
+            );
         }
-        self.publish();
+        self.publish(None);
     }
 
     /// Runs until `stop`, then until the workers are drained.
@@ -143,11 +148,15 @@ impl Supervisor {
             let wake = tokio::select! {
                 biased;
                 () = stop.cancelled(), if !stopping => Wake::Stop,
-                Some((id, report)) = self.reports.1.recv() => Wake::Report(id, report),
+                Some((id, report)) = self.reports.recv() => Wake::Report(id, report),
                 Some(command) = self.commands.recv() => Wake::Command(command),
                 Some(truth) = truths.recv(), if !stopping => Wake::Truth(truth),
                 () = sleep_until(tick_at) => Wake::Tick,
                 () = sleep_until(measure_at) => Wake::Measure,
+            };
+            let changed = match &wake {
+                Wake::Report(id, _) => Some(id.clone()),
+                _ => None,
             };
             match wake {
                 Wake::Stop => {
@@ -164,7 +173,7 @@ impl Supervisor {
                     self.forget();
                 }
             }
-            self.publish();
+            self.publish(changed.as_deref());
         }
     }
 
@@ -202,8 +211,11 @@ impl Supervisor {
                 tracing::info!(stream = id, session = plan.session, resumed, "starting a worker");
                 self.counters.worker_starts.inc();
                 let spec = Box::new(plan::spec(&self.config, id, plan));
-                let launch = Launch::Start { program: self.program.clone(), spec };
-                stream.link = Some(Link::open(id, &self.config.run_dir, launch, self.reports.0.clone()));
+                let launch = Launch::Start {
+                    program: self.program.clone(),
+                    spec,
+                };
+                stream.link = Some(Link::open(id, &self.config.run_dir, launch, self.reporter.clone()));
                 stream.process = None;
             }
             Effect::Tell(order) => {
@@ -223,35 +235,15 @@ impl Supervisor {
         }
     }
 
-    /// Logs and counts what a stream has come to.
-    fn changed(&self, id: &str, kind: Kind) {
-        let Some(stream) = self.streams.get(id) else { return };
-        match (kind, stream.machine.state()) {
-            (_, State::Refused { refusal, .. }) => {
-                tracing::warn!(stream = id, reason = refusal.reason, "stream refused");
-                self.counters.refused.get_or_create(&RefusedLabels { reason: refusal.kind }).inc();
-            }
-            (Kind::Ended, State::Ended { reason, last, .. }) => {
-                tracing::info!(stream = id, reason, "stream ended");
-                if last.is_some() {
-                    self.counters.sessions_ended.inc();
-                }
-            }
-            (Kind::Degraded, State::On(life)) => {
-                if let Slot::Empty { why, .. } = &life.slot {
-                    tracing::error!(stream = id, reason = why, "stream degraded");
-                }
-            }
-            _ => {}
-        }
-    }
-
     fn reported(&mut self, id: &str, report: Report) {
         match report {
             Report::Hello(hello, pid) => {
                 tracing::info!(stream = id, session = hello.session, pid, "worker is there");
                 if let Some(stream) = self.streams.get_mut(id) {
-                    let facts = ProcessFacts { pid, ..ProcessFacts::default() };
+                    let facts = ProcessFacts {
+                        pid,
+                        ..ProcessFacts::default()
+                    };
                     stream.process = Some((facts, process::usage(pid, false).unwrap_or_default()));
                 }
                 self.feed(id, Event::Hello(hello));
@@ -276,9 +268,17 @@ impl Supervisor {
                 if !self.router.reachable {
                     tracing::info!("the router answers");
                 }
-                self.router = RouterView { reachable: true, reason: None };
+                self.router = RouterView {
+                    reachable: true,
+                    reason: None,
+                };
                 let there: HashSet<&str> = listed.iter().map(|(id, _)| id.as_str()).collect();
-                let absent: Vec<String> = self.streams.keys().filter(|id| !there.contains(id.as_str())).cloned().collect();
+                let absent: Vec<String> = self
+                    .streams
+                    .keys()
+                    .filter(|id| !there.contains(id.as_str()))
+                    .cloned()
+                    .collect();
                 for id in absent {
                     self.feed(&id, Event::Absent);
                 }
@@ -290,10 +290,25 @@ impl Supervisor {
                 if self.router.reachable {
                     tracing::error!(reason, "the router does not answer");
                 }
-                self.router = RouterView { reachable: false, reason: Some(reason) };
-                for Hint { stream, query, source_id } in hints {
+                self.router = RouterView {
+                    reachable: false,
+                    reason: Some(reason),
+                };
+                for Hint {
+                    stream,
+                    query,
+                    source_id,
+                } in hints
+                {
                     match query {
-                        Some(query) => self.present(&stream, Source { id: source_id, query, tracks: None }),
+                        Some(query) => self.present(
+                            &stream,
+                            Source {
+                                id: source_id,
+                                query,
+                                tracks: None,
+                            },
+                        ),
                         None => self.feed(&stream, Event::Left(source_id)),
                     }
                 }
@@ -302,6 +317,10 @@ impl Supervisor {
     }
 
     fn present(&mut self, id: &str, source: Source) {
+        if self.streams.len() >= MAX_KNOWN && !self.streams.contains_key(id) {
+            tracing::warn!(stream = id, "too many streams are known, this one is left out");
+            return;
+        }
         let room = self.room() > 0;
         let policy = &self.policy;
         self.streams.entry(id.to_owned()).or_insert_with(|| Stream {
@@ -313,109 +332,11 @@ impl Supervisor {
     }
 
     fn room(&self) -> usize {
-        let taken = self.streams.values().filter(|stream| stream.machine.takes_room()).count();
+        let taken = self
+            .streams
+            .values()
+            .filter(|stream| stream.machine.takes_room())
+            .count();
         self.config.max_streams.saturating_sub(taken)
-    }
-
-    fn command(&mut self, command: Command) {
-        // Whoever asked may have gone; what was asked for is done all the same.
-        match command {
-            Command::Restart { id, reply } => {
-                let answer = match self.streams.get(&id).map(|stream| Kind::of(stream.machine.state())) {
-                    None => Answer::NoSuchStream,
-                    Some(Kind::Idle | Kind::Ended) => Answer::NotServed,
-                    Some(_) => Answer::Done,
-                };
-                if answer == Answer::Done {
-                    tracing::info!(stream = id, "an operator restarts the worker");
-                    self.feed(&id, Event::Restart);
-                }
-                reply.send(answer).ok();
-            }
-            Command::Dub { id, target, enabled, reply } => {
-                let answer = match self.streams.get(&id).map(|stream| stream.machine.state()) {
-                    None => Answer::NoSuchStream,
-                    Some(State::On(life)) => match &target {
-                        Some(target) if !life.settings.targets.contains(target) => Answer::NoSuchTarget,
-                        _ => Answer::Done,
-                    },
-                    Some(_) => Answer::NotServed,
-                };
-                if answer == Answer::Done {
-                    tracing::info!(stream = id, target, enabled, "an operator switches the dub");
-                    self.feed(&id, Event::Mute { target, on: !enabled });
-                }
-                reply.send(answer).ok();
-            }
-        }
-    }
-
-    fn measure(&mut self) {
-        self.measured += 1;
-        let with_pss = self.measured % PSS_EVERY == 1;
-        for stream in self.streams.values_mut() {
-            let Some((facts, before)) = &mut stream.process else { continue };
-            let Some(usage) = process::usage(facts.pid, with_pss) else { continue };
-            let wall = usage.age.saturating_sub(before.age).as_secs_f64();
-            if wall >= 0.5 {
-                let cpu = usage.cpu.saturating_sub(before.cpu).as_secs_f64();
-                facts.cpu_percent = Some((cpu / wall * 1000.0).round() / 10.0);
-                *before = usage;
-            }
-            facts.rss_kb = Some(usage.rss_kb);
-            facts.pss_kb = usage.pss_kb.or(facts.pss_kb);
-            facts.uptime_ms = u64::try_from(usage.age.as_millis()).ok();
-        }
-    }
-
-    /// Drops what is over for long, and the oldest of what is over when there is too much of it.
-    fn forget(&mut self) {
-        let now = self.now();
-        let over = |stream: &Stream| match stream.machine.state() {
-            State::Idle => Some(Duration::ZERO),
-            State::Ended { since, .. } => Some(*since),
-            _ => None,
-        };
-        let mut ended: Vec<(Duration, String)> =
-            self.streams.iter().filter_map(|(id, stream)| Some((over(stream)?, id.clone()))).collect();
-        ended.sort();
-        let surplus = ended.len().saturating_sub(REMEMBERED);
-        for (index, (since, id)) in ended.into_iter().enumerate() {
-            if index < surplus || since + REMEMBERED_FOR < now {
-                self.streams.remove(&id);
-            }
-        }
-    }
-
-    fn publish(&self) {
-        let watch = |path: &str| format!("{}/", plan::below(&self.config.watch_url, path));
-        let view = |(id, stream): (&String, &Stream)| {
-            let facts = stream.process.map(|(facts, _)| facts);
-            Some((id.clone(), Arc::new(StreamView::of(id, &stream.machine, facts, watch)?)))
-        };
-        let streams = self.streams.iter().filter_map(view).collect();
-        self.snapshot.send_replace(Arc::new(Snapshot { streams, router: self.router.clone(), room: self.room() }));
-    }
-}
-
-/// A state without its content, to see it change.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Idle,
-    Served,
-    Degraded,
-    Refused,
-    Ended,
-}
-
-impl Kind {
-    fn of(state: &State) -> Kind {
-        match state {
-            State::Idle => Kind::Idle,
-            State::On(life) if matches!(life.slot, Slot::Empty { degraded: true, .. }) => Kind::Degraded,
-            State::Adopting | State::On(_) => Kind::Served,
-            State::Refused { .. } => Kind::Refused,
-            State::Ended { .. } => Kind::Ended,
-        }
     }
 }

@@ -45,8 +45,14 @@ pub(crate) enum StreamState {
 }
 
 impl StreamState {
-    pub(crate) const ALL: [StreamState; 6] =
-        [Self::Starting, Self::Live, Self::Reconnecting, Self::Degraded, Self::Refused, Self::Ended];
+    pub(crate) const ALL: [StreamState; 6] = [
+        Self::Starting,
+        Self::Live,
+        Self::Reconnecting,
+        Self::Degraded,
+        Self::Refused,
+        Self::Ended,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -90,7 +96,8 @@ pub(crate) struct ProgrammeView {
     pub(crate) target: String,
     pub(crate) path: String,
     pub(crate) watch: String,
-    pub(crate) state: EgressState,
+    /// `connecting`, `live`, `reconnecting`, or `off` while there is no worker.
+    pub(crate) state: &'static str,
     pub(crate) reason: Option<String>,
     /// False: an operator wants the original.
     pub(crate) enabled: bool,
@@ -146,13 +153,13 @@ pub(crate) struct ProcessFacts {
 }
 
 impl StreamView {
-    /// Whether it should be on air.
-    pub(crate) fn is_wanted(&self) -> bool {
-        !matches!(self.state, StreamState::Refused | StreamState::Ended)
-    }
-
     /// Shows `machine`; nothing for a stream of which nothing is known. `watch` makes a link of a router path.
-    pub(crate) fn of(id: &str, machine: &Machine, process: Option<ProcessFacts>, watch: impl Fn(&str) -> String) -> Option<StreamView> {
+    pub(crate) fn of(
+        id: &str,
+        machine: &Machine,
+        process: Option<ProcessFacts>,
+        watch: impl Fn(&str) -> String,
+    ) -> Option<StreamView> {
         let (state, reason) = state(machine)?;
         let life = match machine.state() {
             State::On(life) => Some(&**life),
@@ -160,9 +167,14 @@ impl StreamView {
             State::Idle | State::Adopting | State::Refused { .. } => None,
         };
         let status = machine.status();
-        let programmes = life.map(|life| programmes(id, life, status, &watch)).unwrap_or_default();
+        // What a worker that is gone had counted stays to be seen; what it was doing does not.
+        let on_air = machine.has_worker();
+        let current = status.filter(|_| on_air);
+        let programmes = life
+            .map(|life| programmes(id, life, status, on_air, &watch))
+            .unwrap_or_default();
         let restarts = life.map_or(0, |life| life.restarts);
-        let speech = status.map(|status| SpeechView(status.speech.clone()));
+        let speech = current.map(|status| SpeechView(status.speech.clone()));
         let path = in_path(id);
         Some(StreamView {
             id: id.to_owned(),
@@ -176,8 +188,8 @@ impl StreamView {
             dub: life.map(|_| sum(programmes.iter().map(|p| &p.dub))),
             programmes,
             hold_ms: life.map(|life| u64::try_from(life.settings.hold.as_millis()).unwrap_or(u64::MAX)),
-            added_latency_ms: status.map(|status| status.added_latency_ms),
-            worker: process.filter(|_| machine.has_worker()).map(|p| WorkerView {
+            added_latency_ms: current.map(|status| status.added_latency_ms),
+            worker: process.filter(|_| on_air).map(|p| WorkerView {
                 pid: p.pid,
                 cpu_percent: p.cpu_percent,
                 rss_kb: p.rss_kb,
@@ -185,7 +197,7 @@ impl StreamView {
                 uptime_ms: p.uptime_ms,
                 restarts,
             }),
-            ingest: status.map(|status| status.ingest.clone()),
+            ingest: current.map(|status| status.ingest.clone()),
             speech,
         })
     }
@@ -199,18 +211,35 @@ fn state(machine: &Machine) -> Option<(StreamState, Option<String>)> {
         State::Refused { refusal, .. } => (StreamState::Refused, Some(refusal.reason.clone())),
         State::Ended { reason, .. } => (StreamState::Ended, Some(reason.clone())),
         State::On(life) => match &life.slot {
-            Slot::Empty { why, degraded: true, .. } => (StreamState::Degraded, Some(why.clone())),
+            Slot::Empty {
+                why, degraded: true, ..
+            } => (StreamState::Degraded, Some(why.clone())),
             _ if life.away_since.is_some() => (StreamState::Reconnecting, some("the publisher is away")),
             Slot::Empty { why, .. } => (StreamState::Starting, Some(why.clone()).filter(|why| !why.is_empty())),
-            Slot::Leaving { then: Then::Restart, .. } => (StreamState::Starting, some("being restarted by an operator")),
-            Slot::Leaving { then: Then::End(why), .. } => (StreamState::Live, Some(format!("ending: {why}"))),
-            Slot::Leaving { then: Then::Refuse(refusal), .. } => (StreamState::Refused, Some(refusal.reason.clone())),
+            Slot::Leaving {
+                then: Then::Restart, ..
+            } => (StreamState::Starting, some("being restarted by an operator")),
+            Slot::Leaving {
+                then: Then::End(why), ..
+            } => (StreamState::Live, Some(format!("ending: {why}"))),
+            Slot::Leaving {
+                then: Then::Refuse(refusal),
+                ..
+            } => (StreamState::Refused, Some(refusal.reason.clone())),
             Slot::Busy { .. } => match machine.status() {
                 None => (StreamState::Starting, None),
                 Some(status) => (worker_state(status.state), status.reason.clone()),
             },
         },
     })
+}
+
+fn egress(state: EgressState) -> &'static str {
+    match state {
+        EgressState::Connecting => "connecting",
+        EgressState::Live => "live",
+        EgressState::Reconnecting => "reconnecting",
+    }
 }
 
 fn worker_state(state: WorkerState) -> StreamState {
@@ -221,7 +250,13 @@ fn worker_state(state: WorkerState) -> StreamState {
     }
 }
 
-fn programmes(id: &str, life: &Life, status: Option<&Status>, watch: impl Fn(&str) -> String) -> Vec<ProgrammeView> {
+fn programmes(
+    id: &str,
+    life: &Life,
+    status: Option<&Status>,
+    on_air: bool,
+    watch: impl Fn(&str) -> String,
+) -> Vec<ProgrammeView> {
     let view = |(index, target): (usize, &String)| {
         let reported = status.and_then(|status| status.programmes.iter().find(|p| p.target == *target));
         let p = reported.cloned().unwrap_or_else(|| ProgrammeStatus {
@@ -232,7 +267,7 @@ fn programmes(id: &str, life: &Life, status: Option<&Status>, watch: impl Fn(&st
             target: target.clone(),
             watch: watch(&p.path),
             path: p.path,
-            state: p.state,
+            state: if on_air { egress(p.state) } else { "off" },
             reason: p.reason,
             enabled: !life.muted.get(target).copied().unwrap_or_default(),
             video_units: p.video_units,

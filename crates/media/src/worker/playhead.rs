@@ -27,6 +27,8 @@ const PROBE: Span = Span::from_secs(2);
 const BEHIND_PICTURE: Span = Span::from_ms(500);
 /// Sound that did not come at all for this long is given up.
 const NO_SOUND: Span = Span::from_secs(1);
+/// A replacement worker takes stamps that lie further than this from the clock for another publisher's.
+const SAME_RUN: Span = Span::from_secs(30);
 /// What one session may hold in waiting pictures: 12 s at 40 Mbit/s. The oldest go first.
 const MAX_VIDEO_BYTES: usize = 60 << 20;
 /// Units that wait for the session's begin: 10 s of picture and sound. The oldest go first.
@@ -258,24 +260,9 @@ impl Playhead {
 
     /// Puts the stamp of the first unit at media time zero, or where a lost worker's programme goes on.
     fn start_at(&mut self, stamp: Pts, now: Clock, tracks: Tracks) {
-        let (splice, first, floor) = match self.config.resume {
-            None => (Splice::starting_at(Pts::ZERO), Pts::ZERO, None),
-            Some(resume) => {
-                let floor = Pts::from_ns(resume.out_ns) - ORIGIN;
-                let shift = Span::from_ns(resume.shift_ns) - ORIGIN;
-                let away = Span::from_ns(resume.age_ns) + (now - self.config.started);
-                // What arrives now leaves after the hold; the lost worker's last unit had come that long before.
-                let expected = floor + away + self.config.hold;
-                let same_run = stamp + shift;
-                if same_run > floor && (same_run - expected).abs() < Span::from_secs(30) {
-                    (Splice::with_shift(shift), same_run, Some(floor))
-                } else {
-                    let first = Pts::from_ms(expected.ms());
-                    (Splice::starting_at(first), first, Some(floor))
-                }
-            }
-        };
-        self.splice = Some(splice);
+        let floor = self.config.resume.map(|r| Pts::from_ns(r.out_ns) - ORIGIN);
+        let first = self.config.resume.map_or(Pts::ZERO, |r| self.resumed_at(r, stamp, now));
+        self.splice = Some(Splice::new(first - stamp));
         self.first = first;
         self.needs_key = tracks.video;
         self.last_sound = Some(now);
@@ -286,6 +273,16 @@ impl Playhead {
             video: self.seen.video || tracks.video,
             audio: self.seen.audio || tracks.audio,
         };
+    }
+
+    /// Where a lost worker's programme goes on: with its shift, if the stamps are still the same run's.
+    fn resumed_at(&self, resume: Resume, stamp: Pts, now: Clock) -> Pts {
+        let floor = Pts::from_ns(resume.out_ns) - ORIGIN;
+        let away = Span::from_ns(resume.age_ns) + (now - self.config.started);
+        // What arrives now leaves after the hold; the lost worker's last unit had come that long before it left.
+        let by_clock = floor + away + self.config.hold;
+        let same_run = stamp + Span::from_ns(resume.shift_ns) - ORIGIN;
+        if same_run > floor && (same_run - by_clock).abs() < SAME_RUN { same_run } else { Pts::from_ms(by_clock.ms()) }
     }
 
     /// The source is away: what waits is played out, then silence, until it is back.
@@ -383,7 +380,7 @@ impl Playhead {
 
     /// Programme time minus the source's stamp.
     pub(crate) fn shift(&self) -> Option<Span> {
-        self.splice.as_ref().and_then(Splice::shift).map(|s| s + ORIGIN)
+        self.splice.as_ref().map(|s| s.shift() + ORIGIN)
     }
 
     pub(crate) fn counts(&self) -> Counts {

@@ -18,6 +18,9 @@ use crate::read::avc_length_size;
 const QUEUE_NS: u64 = 5_000_000_000;
 const QUEUE_BYTES: u32 = 64 << 20;
 
+/// The demuxers do not say when they have shown all tracks: how long the second one may take.
+const SECOND_TRACK: Duration = Duration::from_millis(1000);
+
 const UNKNOWN: u8 = 0;
 const PASSED: u8 = 1;
 const ENCODED: u8 = 2;
@@ -45,20 +48,26 @@ pub(super) struct Input {
     pipeline: Running,
     video: Source,
     audio: Source,
-    ready: Arc<AtomicBool>,
 }
 
 /// One kind of track: what of it is ready, and how it came to be.
 struct Source {
     sink: app::AppSink,
     how: Arc<AtomicU8>,
+    expected: bool,
     head: Option<Unit>,
     ended: bool,
 }
 
 impl Source {
     fn new() -> Self {
-        Self { sink: element::sink(None, 20), how: Arc::default(), head: None, ended: false }
+        Self {
+            sink: element::sink(None, 20),
+            how: Arc::default(),
+            expected: false,
+            head: None,
+            ended: false,
+        }
     }
 
     fn is_there(&self) -> bool {
@@ -74,10 +83,15 @@ impl Source {
     }
 
     fn wants(&self) -> bool {
-        self.is_there() && self.head.is_none() && !self.ended
+        self.expected && self.head.is_none() && !self.ended
     }
 
     fn fill(&mut self) {
+        // A sink that is not linked yet says that it is at its end.
+        if self.sink.current_state() < gst::State::Paused {
+            std::thread::sleep(Duration::from_millis(5));
+            return;
+        }
         match self.sink.try_pull_sample(gst::ClockTime::from_mseconds(20)) {
             Some(sample) => {
                 self.head = unit(&sample);
@@ -92,50 +106,70 @@ impl Source {
 }
 
 impl Input {
-    /// Opens a file and waits until its tracks are known.
-    pub(super) fn open(options: &Options, path: &Path, patience: Duration) -> Result<Self> {
+    /// Begins to read a file.
+    pub(super) fn open(options: &Options, path: &Path) -> Result<Self> {
         let pipeline = Running(gst::Pipeline::new());
         let location = path.to_str().context("the file's name is not UTF-8")?;
-        let file = element::make("filesrc")?.create().property("location", location).build()?;
+        let file = element::make("filesrc")?
+            .create()
+            .property("location", location)
+            .build()?;
         let parse = element::plain("parsebin")?;
         element::chain(&pipeline, &[&file, &parse])?;
         let input = Self {
             pipeline,
             video: Source::new(),
             audio: Source::new(),
-            ready: Arc::new(AtomicBool::new(false)),
         };
-        let ready = input.ready.clone();
-        parse.connect_no_more_pads(move |_| ready.store(true, Ordering::Release));
         let weak = input.pipeline.downgrade();
         let options = options.clone();
-        let (video, audio) = ((input.video.sink.clone(), input.video.how.clone()), (input.audio.sink.clone(), input.audio.how.clone()));
+        let video = (input.video.sink.clone(), input.video.how.clone());
+        let audio = (input.audio.sink.clone(), input.audio.how.clone());
         parse.connect_pad_added(move |parse, pad| {
             let Some(pipeline) = weak.upgrade() else { return };
             if let Err(error) = track(&pipeline, pad, &options, &video, &audio) {
                 gst::element_error!(parse, gst::StreamError::Failed, ["cannot read a track: {error:#}"]);
             }
         });
-        input.pipeline.set_state(gst::State::Playing).context("cannot open the file")?;
-        let deadline = Instant::now() + patience;
-        while !input.ready.load(Ordering::Acquire) {
-            input.check(gst::ClockTime::from_mseconds(10))?;
-            if Instant::now() > deadline {
-                bail!("the file does not show its tracks");
-            }
-        }
-        if !input.has_video() && !input.has_audio() {
-            bail!("the file has neither video nor audio");
-        }
+        input
+            .pipeline
+            .set_state(gst::State::Playing)
+            .context("cannot open the file")?;
         Ok(input)
     }
 
+    /// Waits until it is known which tracks the file has.
+    pub(super) fn discover(&mut self, patience: Duration) -> Result<()> {
+        let deadline = Instant::now() + patience;
+        let mut first = None;
+        loop {
+            let (video, audio) = (self.video.is_there(), self.audio.is_there());
+            if video || audio {
+                first.get_or_insert_with(Instant::now);
+            }
+            if (video && audio) || first.is_some_and(|first| first.elapsed() > SECOND_TRACK) {
+                self.expect(video, audio);
+                return Ok(());
+            }
+            self.check(gst::ClockTime::from_mseconds(10))?;
+            if Instant::now() > deadline {
+                bail!("the file has neither video nor audio");
+            }
+        }
+    }
+
+    /// Says which tracks the file has where that is known from the last round.
+    pub(super) fn expect(&mut self, video: bool, audio: bool) {
+        self.video.expected = video;
+        self.audio.expected = audio;
+    }
+
     pub(super) fn has_video(&self) -> bool {
-        self.video.is_there()
+        self.video.expected
     }
 
     pub(super) fn has_audio(&self) -> bool {
-        self.audio.is_there()
+        self.audio.expected
     }
 
     pub(super) fn video_how(&self) -> &'static str {
@@ -207,7 +241,7 @@ fn track(pipeline: &gst::Pipeline, pad: &gst::Pad, options: &Options, video: &Ta
     let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
     let structure = caps.structure(0).context("a track without caps")?;
     let name = structure.name().as_str();
-    let is_aac = name == "audio/mpeg" && matches!(structure.get::<i32>("mpegversion"), Ok(2 | 4));
+    let is_aac = name == "audio/mpeg" && structure.get::<i32>("mpegversion") != Ok(1);
     let target = if name.starts_with("video/") && !options.no_video {
         video
     } else if name.starts_with("audio/") && !options.no_audio {
@@ -215,8 +249,16 @@ fn track(pipeline: &gst::Pipeline, pad: &gst::Pad, options: &Options, video: &Ta
     } else {
         return ignore(pipeline, pad);
     };
-    let how = if name == "video/x-h264" || is_aac { PASSED } else { ENCODED };
-    if target.1.compare_exchange(UNKNOWN, how, Ordering::AcqRel, Ordering::Acquire).is_err() {
+    let how = if name == "video/x-h264" || is_aac {
+        PASSED
+    } else {
+        ENCODED
+    };
+    if target
+        .1
+        .compare_exchange(UNKNOWN, how, Ordering::AcqRel, Ordering::Acquire)
+        .is_err()
+    {
         return ignore(pipeline, pad);
     }
     if how == ENCODED {
@@ -239,7 +281,13 @@ fn track(pipeline: &gst::Pipeline, pad: &gst::Pad, options: &Options, video: &Ta
     attach(pipeline, pad, &row)
 }
 
-fn transcode(pipeline: &gst::Pipeline, pad: &gst::Pad, options: &Options, sink: &app::AppSink, video: bool) -> Result<()> {
+fn transcode(
+    pipeline: &gst::Pipeline,
+    pad: &gst::Pad,
+    options: &Options,
+    sink: &app::AppSink,
+    video: bool,
+) -> Result<()> {
     let decode = element::plain("decodebin")?;
     let (weak, options, sink) = (pipeline.downgrade(), options.clone(), sink.clone());
     decode.connect_pad_added(move |decode, pad| {
@@ -268,14 +316,25 @@ fn encode_video(options: &Options) -> Result<Vec<gst::Element>> {
 }
 
 fn encode_audio() -> Result<Vec<gst::Element>> {
-    let stereo = gst::Caps::builder("audio/x-raw").field("channels", 2i32).field("rate", 48_000i32).build();
-    let mut row = vec![element::plain("audioconvert")?, element::plain("audioresample")?, element::filter(&stereo)?];
+    let stereo = gst::Caps::builder("audio/x-raw")
+        .field("channels", 2i32)
+        .field("rate", 48_000i32)
+        .build();
+    let mut row = vec![
+        element::plain("audioconvert")?,
+        element::plain("audioresample")?,
+        element::filter(&stereo)?,
+    ];
     row.extend(encode::aac()?);
     Ok(row)
 }
 
 fn ignore(pipeline: &gst::Pipeline, pad: &gst::Pad) -> Result<()> {
-    let sink = element::make("fakesink")?.create().property("sync", false).property("async", false).build()?;
+    let sink = element::make("fakesink")?
+        .create()
+        .property("sync", false)
+        .property("async", false)
+        .build()?;
     attach(pipeline, pad, &[sink])
 }
 
@@ -293,7 +352,10 @@ fn attach(pipeline: &gst::Pipeline, pad: &gst::Pad, row: &[gst::Element]) -> Res
     let elements: Vec<&gst::Element> = row.iter().collect();
     pipeline.add_many(&elements)?;
     gst::Element::link_many(&elements)?;
-    let first = row.first().and_then(|element| element.static_pad("sink")).context("no pad to link")?;
+    let first = row
+        .first()
+        .and_then(|element| element.static_pad("sink"))
+        .context("no pad to link")?;
     pad.link(&first)?;
     for element in row.iter().rev() {
         element.sync_state_with_parent()?;
@@ -308,7 +370,9 @@ fn unit(sample: &gst::Sample) -> Option<Unit> {
     Some(Unit {
         pts_ns: pts.or(dts)?,
         dts_ns: dts,
-        lasts_ns: buffer.duration().map_or_else(|| frame_ns(sample), |duration| duration.nseconds() as i64),
+        lasts_ns: buffer
+            .duration()
+            .map_or_else(|| frame_ns(sample), |duration| duration.nseconds() as i64),
         bytes,
         caps: sample.caps_owned(),
         length_size: avc_length_size(sample),
@@ -318,14 +382,19 @@ fn unit(sample: &gst::Sample) -> Option<Unit> {
 
 /// What our own AAC encoder is late by.
 fn priming_ns(sample: &gst::Sample) -> i64 {
-    let rate = sample.caps().and_then(|caps| caps.structure(0)?.get::<i32>("rate").ok()).filter(|rate| *rate > 0);
+    let rate = sample
+        .caps()
+        .and_then(|caps| caps.structure(0)?.get::<i32>("rate").ok())
+        .filter(|rate| *rate > 0);
     rate.map_or(0, |rate| encode::PRIMING as i64 * 1_000_000_000 / i64::from(rate))
 }
 
 /// How long a unit lasts by its caps, where the buffer does not say.
 fn frame_ns(sample: &gst::Sample) -> i64 {
     let structure = sample.caps().and_then(|caps| caps.structure(0));
-    let rate = structure.and_then(|structure| structure.get::<i32>("rate").ok()).filter(|rate| *rate > 0);
+    let rate = structure
+        .and_then(|structure| structure.get::<i32>("rate").ok())
+        .filter(|rate| *rate > 0);
     let fps = structure.and_then(|structure| structure.get::<gst::Fraction>("framerate").ok());
     match (rate, fps) {
         (Some(rate), _) => 1024 * 1_000_000_000 / i64::from(rate),

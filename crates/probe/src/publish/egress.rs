@@ -37,15 +37,23 @@ impl Egress {
             .build()?;
         element::chain(&pipeline, &[&mux, &sink])?;
         let track = |pad: &str| -> Result<Track> {
-            let source =
-                app::AppSrc::builder().name(pad).format(gst::Format::Time).is_live(false).block(false).build();
+            let source = app::AppSrc::builder()
+                .name(pad)
+                .format(gst::Format::Time)
+                .is_live(false)
+                .block(false)
+                .build();
             pipeline.add(&source)?;
-            source.link_pads(Some("src"), &mux, Some(pad)).context("cannot link to flvmux")?;
+            source
+                .link_pads(Some("src"), &mux, Some(pad))
+                .context("cannot link to flvmux")?;
             Ok(Track { source })
         };
         let video = video.then(|| track("video")).transpose()?;
         let audio = audio.then(|| track("audio")).transpose()?;
-        pipeline.set_state(gst::State::Playing).context("cannot start to publish")?;
+        pipeline
+            .set_state(gst::State::Playing)
+            .context("cannot start to publish")?;
         Ok(Self { pipeline, video, audio })
     }
 
@@ -70,8 +78,12 @@ impl Egress {
             track.end();
         }
         match element::ended(&self.pipeline, gst::ClockTime::from_seconds(3)) {
-            Some(element::Ended::Error(reason)) => bail!("the router ended the stream: {reason}"),
             Some(element::Ended::Eos) => Ok(()),
+            // A router may close the connection on our goodbye before we do.
+            Some(element::Ended::Error(reason)) => {
+                tracing::debug!(reason, "the router closed the connection at the end");
+                Ok(())
+            }
             None => bail!("the router did not take the end of the stream"),
         }
     }

@@ -43,8 +43,15 @@ pub(super) fn x264(options: &Options) -> Result<gst::Element> {
 
 /// An AAC encoder behind what converts to its format.
 pub(super) fn aac() -> Result<[gst::Element; 3]> {
-    let encoder = element::make("avenc_aac")?.create().property("bitrate", 128_000i32).build()?;
-    Ok([element::plain("audioconvert")?, encoder, element::filter(&element::raw_aac())?])
+    let encoder = element::make("avenc_aac")?
+        .create()
+        .property("bitrate", 128_000i32)
+        .build()?;
+    Ok([
+        element::plain("audioconvert")?,
+        encoder,
+        element::filter(&element::raw_aac())?,
+    ])
 }
 
 /// Stamps access units in the order in which they are sent.
@@ -59,7 +66,12 @@ pub(super) struct Stamper {
 
 impl Stamper {
     pub(super) fn new(run: u32, ticks: bool) -> Self {
-        Self { run, ticks, frame: Arc::default(), start_ns: Arc::default() }
+        Self {
+            run,
+            ticks,
+            frame: Arc::default(),
+            start_ns: Arc::default(),
+        }
     }
 
     /// The media timeline begins.

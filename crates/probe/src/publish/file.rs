@@ -48,7 +48,11 @@ pub(super) fn run(
     }
     let seconds = player.position_ns as f64 / 1e9;
     player.egress.finish()?;
-    Ok(Ended { event: "ended", access_units: player.stamper.frames(), seconds })
+    Ok(Ended {
+        event: "ended",
+        access_units: player.stamper.frames(),
+        seconds,
+    })
 }
 
 struct Player<'a> {
@@ -89,7 +93,8 @@ impl Round {
 
 impl<'a> Player<'a> {
     fn open(options: &'a Options, path: &'a Path, stop: &'a AtomicBool) -> Result<Self> {
-        let mut input = Input::open(options, path, PATIENCE)?;
+        let mut input = Input::open(options, path)?;
+        input.discover(PATIENCE)?;
         input.fill(stop, PATIENCE)?;
         let egress = Egress::open(&options.url, input.has_video(), input.has_audio())?;
         Ok(Self {
@@ -118,12 +123,18 @@ impl<'a> Player<'a> {
                 None => return Ok(false),
             },
         };
-        let Some((unit, is_video)) = self.input.pop() else { return Ok(false) };
+        let Some((unit, is_video)) = self.input.pop() else {
+            return Ok(false);
+        };
         let at_ns = self.round_ns + unit.order_ns() - base_ns;
         self.wait_for(at_ns);
-        if is_video { self.send_video(unit, base_ns)? } else { self.send_audio(unit, base_ns)? }
+        if is_video {
+            self.send_video(unit, base_ns)?
+        } else {
+            self.send_audio(unit, base_ns)?
+        }
         if self.next.is_none() && self.input.remaining_ns().is_some_and(|left| left < AHEAD_NS) {
-            self.next = Some(Input::open(self.options, self.path, PATIENCE)?);
+            self.next = Some(self.reopen()?);
         }
         Ok(true)
     }
@@ -161,7 +172,15 @@ impl<'a> Player<'a> {
         Round::heard(&mut self.round.audio, unit.pts_ns, unit.lasts_ns);
         let Some(track) = &self.egress.audio else { return Ok(()) };
         let at = (ORIGIN_NS as i64 + self.round_ns + unit.pts_ns - base_ns).max(0) as u64;
-        track.push(unit.caps.as_deref(), unit.bytes, at, None, true).map_err(|error| flow(&self.egress, error))
+        track
+            .push(unit.caps.as_deref(), unit.bytes, at, None, true)
+            .map_err(|error| flow(&self.egress, error))
+    }
+
+    fn reopen(&self) -> Result<Input> {
+        let mut input = Input::open(self.options, self.path)?;
+        input.expect(self.input.has_video(), self.input.has_audio());
+        Ok(input)
     }
 
     fn next_round(&mut self) -> Result<()> {
@@ -171,14 +190,19 @@ impl<'a> Player<'a> {
         self.round = Round::default();
         self.input = match self.next.take() {
             Some(next) => next,
-            None => Input::open(self.options, self.path, PATIENCE)?,
+            None => self.reopen()?,
         };
-        self.input.fill(self.stop, PATIENCE).context("cannot read the file again")
+        self.input
+            .fill(self.stop, PATIENCE)
+            .context("cannot read the file again")
     }
 }
 
 fn flow(egress: &Egress, error: gst::FlowError) -> anyhow::Error {
-    egress.check().err().unwrap_or_else(|| anyhow::anyhow!("the connection takes nothing more: {error}"))
+    egress
+        .check()
+        .err()
+        .unwrap_or_else(|| anyhow::anyhow!("the connection takes nothing more: {error}"))
 }
 
 #[cfg(test)]

@@ -119,8 +119,14 @@ pub struct Ended {
 pub fn run(options: &Options, stop: &AtomicBool, on_start: &mut dyn FnMut(&Started)) -> Result<Ended> {
     element::init()?;
     let (width, height) = options.size;
-    ensure!(width % 2 == 0 && height % 2 == 0 && width >= 64 && height >= 64, "--size must be even and at least 64x64");
-    ensure!(options.url.starts_with("rtmp://") || options.url.starts_with("rtmps://"), "the URL must be rtmp:// or rtmps://");
+    ensure!(
+        width % 2 == 0 && height % 2 == 0 && width >= 64 && height >= 64,
+        "--size must be even and at least 64x64"
+    );
+    ensure!(
+        options.url.starts_with("rtmp://") || options.url.starts_with("rtmps://"),
+        "the URL must be rtmp:// or rtmps://"
+    );
     match &options.input {
         None => pattern::run(options, stop, on_start),
         Some(path) => file::run(options, path, stop, on_start),

@@ -24,7 +24,9 @@ const MOST_WAITING: u64 = 60;
 pub(super) fn run(options: &Options, stop: &AtomicBool, on_start: &mut dyn FnMut(&Started)) -> Result<Ended> {
     let run = super::draw_run();
     let stamper = Stamper::new(run, !options.no_audio);
-    let talk = (!options.no_audio && !options.no_talk).then(|| Talk::speak(options.rate)).transpose()?;
+    let talk = (!options.no_audio && !options.no_talk)
+        .then(|| Talk::speak(options.rate))
+        .transpose()?;
     let egress = Egress::open(&options.url, !options.no_video, !options.no_audio)?;
     let mut source = Source::open(options, &egress, &stamper, talk)?;
 
@@ -51,7 +53,11 @@ pub(super) fn run(options: &Options, stop: &AtomicBool, on_start: &mut dyn FnMut
     let seconds = source.due_ns() as f64 / 1e9;
     source.end();
     egress.finish()?;
-    Ok(Ended { event: "ended", access_units: stamper.frames(), seconds })
+    Ok(Ended {
+        event: "ended",
+        access_units: stamper.frames(),
+        seconds,
+    })
 }
 
 struct Source {
@@ -78,7 +84,12 @@ impl Source {
     fn open(options: &Options, egress: &Egress, stamper: &Stamper, talk: Option<Talk>) -> Result<Self> {
         let pipeline = Running(gst::Pipeline::new());
         let source = |caps: &gst::Caps| {
-            app::AppSrc::builder().caps(caps).format(gst::Format::Time).is_live(false).block(false).build()
+            app::AppSrc::builder()
+                .caps(caps)
+                .format(gst::Format::Time)
+                .is_live(false)
+                .block(false)
+                .build()
         };
         let (width, height) = options.size;
         let mut video = None;
@@ -95,7 +106,12 @@ impl Source {
             let filter = element::filter(&element::avc())?;
             element::chain(&pipeline, &[source.upcast_ref(), &encoder, &filter, sink.upcast_ref()])?;
             let painter = Painter::new(width, height);
-            video = Some(Pictures { source, painter, fps: u64::from(options.fps), count: 0 });
+            video = Some(Pictures {
+                source,
+                painter,
+                fps: u64::from(options.fps),
+                count: 0,
+            });
         }
         let mut audio = None;
         if let Some(track) = &egress.audio {
@@ -109,11 +125,21 @@ impl Source {
             let source = source(&caps);
             let sink = encode::audio_sink(track.clone());
             let [convert, encoder, filter] = encode::aac()?;
-            element::chain(&pipeline, &[source.upcast_ref(), &convert, &encoder, &filter, sink.upcast_ref()])?;
+            element::chain(
+                &pipeline,
+                &[source.upcast_ref(), &convert, &encoder, &filter, sink.upcast_ref()],
+            )?;
             let sound = Sound::new(options.rate, channels as usize, talk);
-            audio = Some(Sounds { source, sound, rate: u64::from(options.rate), blocks: 0 });
+            audio = Some(Sounds {
+                source,
+                sound,
+                rate: u64::from(options.rate),
+                blocks: 0,
+            });
         }
-        pipeline.set_state(gst::State::Playing).context("cannot start the encoders")?;
+        pipeline
+            .set_state(gst::State::Playing)
+            .context("cannot start the encoders")?;
         Ok(Self { pipeline, video, audio })
     }
 
@@ -139,7 +165,11 @@ impl Source {
         if let Some(element::Ended::Error(reason)) = element::ended(&self.pipeline, gst::ClockTime::ZERO) {
             bail!("encoding failed: {reason}");
         }
-        if self.video.as_ref().is_some_and(|video| video.source.current_level_buffers() > MOST_WAITING) {
+        if self
+            .video
+            .as_ref()
+            .is_some_and(|video| video.source.current_level_buffers() > MOST_WAITING)
+        {
             bail!("this machine is too slow to encode the stream");
         }
         Ok(())
@@ -147,7 +177,10 @@ impl Source {
 
     /// Ends the encoders, which end the tracks of the egress in turn.
     fn end(&self) {
-        for source in [self.video.as_ref().map(|v| &v.source), self.audio.as_ref().map(|a| &a.source)] {
+        for source in [
+            self.video.as_ref().map(|v| &v.source),
+            self.audio.as_ref().map(|a| &a.source),
+        ] {
             // An error means that the encoder has ended already.
             let _ = source.map(app::AppSrc::end_of_stream);
         }

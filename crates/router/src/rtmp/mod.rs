@@ -28,6 +28,8 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(10);
 /// As MediaMTX's `writeTimeout`: a reader that takes nothing for so long is closed.
 const STALLED: Duration = Duration::from_secs(10);
+/// A peer that says it is done closes by itself; closing under it makes rtmp2sink report a failure.
+const LINGER: Duration = Duration::from_secs(1);
 /// What a reader still gets after the stream's end.
 const FAREWELL: Duration = Duration::from_millis(300);
 /// Further connections are closed at once.
@@ -160,7 +162,8 @@ impl Connection {
                     heard = Instant::now();
                     let Some(requests) = received? else { return Ok(()) };
                     if push(&publisher, requests) {
-                        return Ok(());
+                        drop(publisher);
+                        return wire.linger().await;
                     }
                     wire.flush().await?;
                 }
@@ -196,7 +199,8 @@ impl Connection {
                 received = wire.receive() => {
                     let Some(requests) = received? else { return Ok(()) };
                     if requests.contains(&Request::Finish) {
-                        return Ok(());
+                        drop(reading);
+                        return wire.linger().await;
                     }
                     wire.flush().await?;
                 }
@@ -245,6 +249,15 @@ impl Wire {
             output = &output[sent..];
         }
         Ok(())
+    }
+
+    /// Waits for the peer to close.
+    async fn linger(mut self) -> Result<(), End> {
+        let end = async {
+            while self.receive().await?.is_some() {}
+            Ok(())
+        };
+        timeout(LINGER, end).await.unwrap_or(Ok(()))
     }
 
     /// Sends media, as long as the stream lives.

@@ -112,8 +112,15 @@ fn held_music_is_no_speech_and_hides_no_pause() {
         .enumerate()
         .map(|(n, s)| s.saturating_add(music(n) as i16))
         .collect();
-    let cuts: Vec<Cut> = places(&hear(&under, 0, &[320])).iter().map(|u| u.2).collect();
-    assert_eq!(cuts, [Cut::Pause, Cut::Cap, Cut::Cap, Cut::Pause, Cut::Pause]);
+    let (found, clean) = (places(&hear(&under, 0, &[320])), places(&hear(&speech, 0, &[320])));
+    for (_, end_ns, _) in clean.iter().filter(|u| u.2 == Cut::Pause) {
+        assert!(
+            found
+                .iter()
+                .any(|u| u.2 != Cut::Cap && (u.1 - end_ns).abs() <= 100 * MS),
+            "{end_ns} in {found:?}"
+        );
+    }
 }
 
 #[test]
@@ -184,8 +191,12 @@ proptest! {
         let from = cut.saturating_sub(again_ms * 16);
         // Another connection may round its stamps differently, by less than half a sample.
         let pts = from as i64 * NS_PER_SAMPLE + off_ns;
-        let taken = listener.push(pts, true, &samples[from..], &mut heard);
-        prop_assert_eq!(taken.skipped as usize, cut - from);
+        let mut skipped = 0;
+        for (n, block) in samples[from..].chunks(480).enumerate() {
+            let pts = pts + (n * 480) as i64 * NS_PER_SAMPLE;
+            skipped += listener.push(pts, n == 0, block, &mut heard).skipped;
+        }
+        prop_assert_eq!(skipped as usize, cut - from);
         listener.finish(&mut heard);
         prop_assert_eq!(places(&heard), places(&hear(&samples, 0, &[320])));
     }

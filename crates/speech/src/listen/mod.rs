@@ -64,6 +64,8 @@ pub struct Listener {
     run: Option<Run>,
     /// Media time after the last sample, where there is no run.
     position_ns: i64,
+    /// The pts that anchors what comes in, and the samples that came since; some of them may have been skipped.
+    anchor: Option<(i64, u64)>,
 }
 
 struct Run {
@@ -86,14 +88,14 @@ impl Listener {
             settings,
             run: None,
             position_ns: from_ns,
+            anchor: None,
         }
     }
 
     /// Takes a frame. `anchored`: its pts begins a run, unless it goes on or overlaps with what was heard.
     pub fn push(&mut self, pts_ns: i64, anchored: bool, samples: &[i16], heard: &mut Vec<Heard>) -> Taken {
-        let ahead_ns = pts_ns.saturating_sub(self.position_ns());
-        let trusted = self.run.is_some() && !anchored && ahead_ns.abs() < MAX_DRIFT_NS;
-        let ahead = if trusted { 0 } else { self.to_samples(ahead_ns) };
+        let pts_ns = self.counted(pts_ns, anchored, samples.len() as u64);
+        let ahead = self.to_samples(pts_ns.saturating_sub(self.position_ns()));
         let skipped = ahead.min(0).unsigned_abs().min(samples.len() as u64);
         let samples = &samples[skipped as usize..];
         let gap = ahead > 0 && self.run.is_some();
@@ -135,6 +137,17 @@ impl Listener {
         self.run
             .as_ref()
             .map_or(self.position_ns, |run| run.at(run.cutter.earliest()))
+    }
+
+    /// The pts of a frame by counting from the anchor, or its own where it anchors a run itself.
+    fn counted(&mut self, pts_ns: i64, anchored: bool, samples: u64) -> i64 {
+        let counted = self
+            .anchor
+            .map(|(anchor_ns, count)| anchor_ns + to_ns(count, self.rate));
+        let kept = counted.filter(|counted| !anchored && pts_ns.saturating_sub(*counted).abs() < MAX_DRIFT_NS);
+        let (anchor_ns, count) = kept.and(self.anchor).unwrap_or((pts_ns, 0));
+        self.anchor = Some((anchor_ns, count + samples));
+        kept.unwrap_or(pts_ns)
     }
 
     /// Nearest whole number of source samples.

@@ -8,9 +8,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+use super::closing::{Closing, malformed};
 use super::connection::{Incoming, Link, Outgoing};
 use super::registry::Attach;
-use super::state::{Closing, State, malformed};
+use super::state::State;
 use super::track::Output;
 use crate::engine::{Event, Sink};
 use crate::server::{DRAIN, Service};
@@ -217,7 +218,7 @@ impl Actor {
         self.service.metrics.closed(code.name());
         let Some(link) = &self.link else { return };
         if !proper {
-            let error = self.state.error(&closing).to_json();
+            let error = closing.error().to_json();
             drop(link.outgoing.send(Outgoing::Text(error)).await);
         }
         // A writer that is gone has closed already.

@@ -228,8 +228,9 @@ async fn pump(
     };
     let reading = async {
         while let Some(incoming) = next_incoming(reader).await {
-            if to_session.send(incoming).await.is_err() {
-                // The session has closed: the writer knows why and when.
+            let malformed = matches!(incoming, Incoming::Malformed(_));
+            if to_session.send(incoming).await.is_err() || malformed {
+                // The session closes: the writer knows why and when.
                 std::future::pending::<()>().await;
             }
         }
@@ -273,8 +274,17 @@ async fn next_incoming(reader: &mut SplitStream<WebSocket>) -> Option<Incoming> 
 }
 
 async fn linger(reader: &mut SplitStream<WebSocket>) {
+    let closing = async {
+        while let Some(Ok(message)) = reader.next().await {
+            if matches!(message, Message::Close(_)) {
+                return;
+            }
+        }
+        // Nothing can be read any more, yet dropping the socket now would take back what was written.
+        std::future::pending::<()>().await;
+    };
     // Whether the client answered in time makes no difference: the socket is dropped next.
-    drop(timeout(LINGER, async { while let Some(Ok(_)) = reader.next().await {} }).await);
+    drop(timeout(LINGER, closing).await);
 }
 
 fn close_message(code: CloseCode, reason: &str) -> Message {

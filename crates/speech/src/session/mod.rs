@@ -11,13 +11,13 @@
 //! never waits for a socket: it asks for a place in the outgoing channel and goes on with everything else until there is one.
 
 mod actor;
+mod closing;
 mod connection;
+mod pace;
 mod registry;
+mod saying;
 mod state;
 mod track;
 
 pub(crate) use connection::serve;
 pub(crate) use registry::Registry;
-
-#[cfg(test)]
-mod state_test;

@@ -5,80 +5,48 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dragoman_protocol::{
-    Activity, AudioFrame, Cancel, ClientMessage, CloseCode, Done, Draining, Dub, Kind, Outcome, Ready, ServerError,
-    ServerMessage, Start, Stats, Status, TargetId, Utterance, UtteranceId, code, limits,
+    Activity, AudioFrame, Cancel, ClientMessage, CloseCode, Draining, Dub, Flags, Kind, Outcome, ServerMessage, Start,
+    Status, Target, TargetId, Utterance, UtteranceId, code, limits,
 };
 use tokio::sync::mpsc;
 
-use super::track::{Output, Track};
+use super::closing::{Closing, malformed};
+use super::pace::Pace;
+use super::track::Track;
 use crate::engine::{Engine, Event, Job, JobTarget, Sink};
 use crate::listen::{Heading, Heard, Listener};
 use crate::metrics::Metrics;
 
 /// How long after the last moment at which a dub may begin its engine may take to end it.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(20);
-/// Audio that may run ahead of real time beyond the protocol's limit: a client that re-sends all it keeps is at the limit.
-const AHEAD_GRACE: Duration = Duration::from_secs(1);
-/// Audio counts as flowing that long after the last of it.
-const FLOWING: Duration = Duration::from_secs(5);
-/// Silence from a client that sends no audio, after which it is gone: it has not answered two pings.
-const SILENT: Duration = Duration::from_secs(40);
-
-/// Why a connection has to be closed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Closing {
-    pub(super) code: CloseCode,
-    /// For people.
-    pub(super) reason: String,
-}
-
 /// One session.
 pub(super) struct State {
-    start: Start,
-    token: String,
-    engine: Arc<dyn Engine>,
-    metrics: Arc<Metrics>,
-    events: mpsc::Sender<(UtteranceId, Event)>,
-    listener: Listener,
+    pub(super) start: Start,
+    pub(super) token: String,
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) events: mpsc::Sender<(UtteranceId, Event)>,
+    pub(super) listener: Listener,
     /// Messages to send before any audio. Bounded by what is open and by the writer's patience.
-    control: VecDeque<ServerMessage>,
-    tracks: Vec<Track>,
+    pub(super) control: VecDeque<ServerMessage>,
+    pub(super) tracks: Vec<Track>,
     /// The track that sends next.
-    turn: usize,
-    utterances: BTreeMap<UtteranceId, Known>,
-    last_id: u32,
-    seq: u32,
-    ended: bool,
-    done_sent: bool,
-    playhead: Option<(Instant, i64)>,
-    connection: Connection,
+    pub(super) turn: usize,
+    pub(super) utterances: BTreeMap<UtteranceId, Known>,
+    pub(super) last_id: u32,
+    pub(super) seq: u32,
+    pub(super) ended: bool,
+    pub(super) done_sent: bool,
+    pub(super) playhead: Option<(Instant, i64)>,
+    pub(super) connection: Pace,
 }
 
-struct Known {
-    message: Utterance,
+pub(super) struct Known {
+    pub(super) message: Utterance,
     cut_at: Instant,
     /// Media time that the cut itself took.
     detection_ns: i64,
     lag_known: bool,
-}
-
-/// What is known of the present connection.
-struct Connection {
-    last_frame: Instant,
-    last_audio: Option<Instant>,
-    first_audio: Option<Instant>,
-    samples: u64,
-}
-
-impl Connection {
-    fn new(now: Instant) -> Self {
-        Self {
-            last_frame: now,
-            last_audio: None,
-            first_audio: None,
-            samples: 0,
-        }
-    }
 }
 
 impl State {
@@ -112,7 +80,7 @@ impl State {
             ended: false,
             done_sent: false,
             playhead: None,
-            connection: Connection::new(now),
+            connection: Pace::new(now),
         };
         state.say_ready(state.start.from_ns, false);
         state
@@ -124,37 +92,9 @@ impl State {
         (&a.stream, &a.session, &a.targets, a.rate, &a.source) == (&b.stream, &b.session, &b.targets, b.rate, &b.source)
     }
 
-    /// Goes on with a new connection.
-    pub(super) fn resume(&mut self, start: &Start, now: Instant) {
-        self.connection = Connection::new(now);
-        self.control.clear();
-        self.seq = 0;
-        self.done_sent = false;
-        self.playhead = None;
-        self.start.window_ms = start.window_ms;
-        self.say_ready(self.listener.position_ns().max(start.from_ns), true);
-        self.control.extend(
-            self.utterances
-                .values()
-                .map(|known| ServerMessage::Utterance(known.message.clone())),
-        );
-        let have = start.have.as_deref().unwrap_or_default();
-        for track in &mut self.tracks {
-            let target = track.target.id;
-            let samples = |utterance| {
-                have.iter()
-                    .find(|h| h.utterance == utterance && h.target == target)
-                    .map_or(0, |h| h.samples)
-            };
-            self.control
-                .extend(track.rewind(samples).map(|dub| ServerMessage::Dub(dub.clone())));
-        }
-        self.metrics.resumed.inc();
-    }
-
     /// Any frame came.
     pub(super) fn on_frame(&mut self, now: Instant) {
-        self.connection.last_frame = now;
+        self.connection.on_frame(now);
     }
 
     /// Source audio came.
@@ -169,10 +109,9 @@ impl State {
             self.metrics.audio("late", frame.pcm.len() as u64, self.start.rate);
             return Ok(());
         }
-        self.check_pace(frame.pcm.len() as u64, now)?;
+        self.connection.on_audio(frame.pcm.len() as u64, self.start.rate, now)?;
         let samples: Vec<i16> = frame.pcm.iter().collect();
-        let anchored = frame.flags.contains(dragoman_protocol::Flags::FIRST)
-            || frame.flags.contains(dragoman_protocol::Flags::DISCONTINUITY);
+        let anchored = frame.flags.contains(Flags::FIRST) || frame.flags.contains(Flags::DISCONTINUITY);
         let mut heard = Vec::new();
         let taken = self.listener.push(frame.pts, anchored, &samples, &mut heard);
         self.metrics
@@ -271,75 +210,7 @@ impl State {
                 );
             }
         }
-        let silent = now.saturating_duration_since(self.connection.last_frame);
-        let flows = !self.ended
-            && self
-                .connection
-                .last_audio
-                .is_some_and(|at| now.saturating_duration_since(at) < FLOWING);
-        if silent >= SILENT || (flows && silent >= limits::LOST_AFTER) {
-            let reason = format!("nothing came for {} ms", silent.as_millis());
-            return Err(Closing {
-                code: CloseCode::Stalled,
-                reason,
-            });
-        }
-        Ok(())
-    }
-
-    /// `stats`, once a second.
-    pub(super) fn say_stats(&mut self) {
-        let stats = self.stats();
-        self.control.push_back(ServerMessage::Stats(stats));
-    }
-
-    /// Tells what went wrong.
-    pub(super) fn error(&self, closing: &Closing) -> ServerMessage {
-        ServerMessage::Error(ServerError {
-            code: error_code(closing.code).to_owned(),
-            message: closing.reason.clone(),
-            retryable: closing.code.is_retryable(),
-            utterance: None,
-        })
-    }
-
-    /// The next thing to send.
-    pub(super) fn output(&mut self) -> Option<Output> {
-        if let Some(message) = self.control.pop_front() {
-            return Some(Output::Message(message));
-        }
-        for step in 0..self.tracks.len() {
-            let index = (self.turn + step) % self.tracks.len();
-            if let Some(output) = self.tracks[index].output(&mut self.seq) {
-                self.turn = index + 1;
-                if let Output::Audio(frame) = &output {
-                    self.metrics
-                        .audio("dub", frame.pcm.len() as u64, self.engine.about().dub_rate);
-                }
-                return Some(output);
-            }
-        }
-        if self.ended && !self.done_sent && self.tracks.iter().all(|track| track.open_utterances().next().is_none()) {
-            self.done_sent = true;
-            return Some(Output::Message(ServerMessage::Done(Done {
-                utterances: self.last_id,
-            })));
-        }
-        None
-    }
-
-    /// Whether [`State::output`] has something.
-    pub(super) fn has_output(&self) -> bool {
-        !self.control.is_empty()
-            || self.tracks.iter().any(Track::has_output)
-            || (self.ended
-                && !self.done_sent
-                && self.tracks.iter().all(|track| track.open_utterances().next().is_none()))
-    }
-
-    /// `done` was sent: nothing is left to do.
-    pub(super) fn is_done(&self) -> bool {
-        self.done_sent && self.control.is_empty()
+        self.connection.check(now, self.ended)
     }
 
     /// Utterances that are not settled; the engine is told that nobody waits for them.
@@ -434,7 +305,7 @@ impl State {
                     self.metrics.dub(Outcome::Late);
                     return None;
                 };
-                let dragoman_protocol::Target { id, lang, voice } = track.target.clone();
+                let Target { id, lang, voice } = track.target.clone();
                 Some(JobTarget {
                     id,
                     lang,
@@ -481,22 +352,6 @@ impl State {
         now + Duration::from_nanos(left_ns.clamp(0, longest_ns).unsigned_abs())
     }
 
-    fn check_pace(&mut self, samples: u64, now: Instant) -> Result<(), Closing> {
-        let first = *self.connection.first_audio.get_or_insert(now);
-        self.connection.last_audio = Some(now);
-        self.connection.samples += samples;
-        let sent = Duration::from_secs_f64(self.connection.samples as f64 / f64::from(self.start.rate));
-        let ahead = sent.saturating_sub(now.saturating_duration_since(first));
-        if ahead > limits::MAX_AHEAD + AHEAD_GRACE {
-            let reason = format!("audio is {} ms ahead of real time", ahead.as_millis());
-            return Err(Closing {
-                code: CloseCode::TooFast,
-                reason,
-            });
-        }
-        Ok(())
-    }
-
     fn note_lag(&mut self, utterance: UtteranceId, now: Instant) {
         if let Some(known) = self.utterances.get_mut(&utterance)
             && !std::mem::replace(&mut known.lag_known, true)
@@ -507,63 +362,7 @@ impl State {
         }
     }
 
-    fn say_ready(&mut self, audio_from_ns: i64, resumed: bool) {
-        let about = self.engine.about();
-        self.control.push_front(ServerMessage::Ready(Ready {
-            resume: self.token.clone(),
-            resume_ms: limits::RESUME.as_millis() as u32,
-            audio_from_ns,
-            resumed,
-            engine: about.name.to_owned(),
-            models: about.models.iter().map(|model| model.name.clone()).collect(),
-            dub_rate: about.dub_rate,
-            lag_ms: self.metrics.measured_lag().or_else(|| self.engine.expected_lag()),
-            features: Vec::new(),
-        }));
-    }
-
-    fn stats(&self) -> Stats {
-        let mut open: Vec<UtteranceId> = self.tracks.iter().flat_map(Track::open_utterances).collect();
-        open.sort_unstable();
-        open.dedup();
-        let known = || {
-            open.iter()
-                .filter_map(|id| self.utterances.get(id))
-                .map(|known| &known.message)
-        };
-        let settled_ns = known()
-            .map(|u| u.start_ns)
-            .min()
-            .unwrap_or(i64::MAX)
-            .min(self.listener.earliest_ns());
-        let backlog_ns: i64 = known().map(|u| u.end_ns - u.start_ns).sum();
-        Stats {
-            settled_ns,
-            open: open.len() as u32,
-            backlog_ms: (backlog_ns / 1_000_000) as u32,
-        }
-    }
-
     fn track(&mut self, target: TargetId) -> Option<&mut Track> {
         self.tracks.iter_mut().find(|track| track.target.id == target)
-    }
-}
-
-pub(super) fn malformed(reason: impl ToString) -> Closing {
-    Closing {
-        code: CloseCode::Malformed,
-        reason: reason.to_string(),
-    }
-}
-
-/// The `code` of the `error` that comes before a close.
-pub(super) fn error_code(close: CloseCode) -> &'static str {
-    match close {
-        CloseCode::Malformed => code::MALFORMED,
-        CloseCode::Unsupported => code::UNSUPPORTED_FEATURE,
-        CloseCode::Window => code::WINDOW,
-        CloseCode::TooFast => code::TOO_FAST,
-        CloseCode::Busy => code::BUSY,
-        CloseCode::Normal | CloseCode::GoingAway | CloseCode::Stalled => code::STALLED,
     }
 }

@@ -274,3 +274,7 @@ impl Entry {
         Pcm::default()
     }
 }
+
+#[cfg(test)]
+#[path = "track_test.rs"]
+mod tests;

@@ -82,7 +82,7 @@ impl Demo {
     }
 
     fn announce(&self, stack: &Stack) {
-        println!("\nready in {:.1} s", stack.ready_after().as_secs_f64());
+        println!("\nready after {} ms", stack.ready_after().as_millis());
         match self.routing.router {
             stack::Router::Own => println!("  watch and listen   {}", stack.watch_url("live/demo")),
             stack::Router::MediaMtx => {

@@ -26,7 +26,14 @@ impl Machine {
         if matches!(life.slot, Slot::Empty { .. }) {
             return vec![];
         }
-        let slot = std::mem::replace(&mut life.slot, Slot::Empty { retry_at: now, why: String::new(), degraded: false });
+        let slot = std::mem::replace(
+            &mut life.slot,
+            Slot::Empty {
+                retry_at: now,
+                why: String::new(),
+                degraded: false,
+            },
+        );
         if let Slot::Leaving { then, .. } = slot {
             return self.follow(then, now);
         }
@@ -41,9 +48,13 @@ impl Machine {
                 };
                 self.end(&reason, now, now + delay)
             }
-            Gone::Bye(exit::SPEC | exit::MEDIA_REFUSED, reason) => {
-                self.follow(Then::Refuse(Refusal { kind: RefusalKind::Media, reason }), now)
-            }
+            Gone::Bye(exit::SPEC | exit::MEDIA_REFUSED, reason) => self.follow(
+                Then::Refuse(Refusal {
+                    kind: RefusalKind::Media,
+                    reason,
+                }),
+                now,
+            ),
             Gone::Bye(exit::ROUTER_AWAY, reason) => self.replace(now + ROUTER_RETRY, reason, false, now),
             Gone::Bye(_, why) | Gone::Crash(why) => match self.ledger.record(now) {
                 Verdict::Retry(delay) => self.replace(now + delay, why, false, now),
@@ -79,9 +90,15 @@ impl Machine {
     }
 
     pub(super) fn tick(&mut self, now: Duration) -> Vec<Effect> {
-        let State::On(life) = &mut self.state else { return vec![] };
+        let State::On(life) = &mut self.state else {
+            return vec![];
+        };
         if let Slot::Leaving { kill_at, killed, .. } = &mut life.slot {
-            return if now >= *kill_at && !std::mem::replace(killed, true) { vec![Effect::Kill] } else { vec![] };
+            return if now >= *kill_at && !std::mem::replace(killed, true) {
+                vec![Effect::Kill]
+            } else {
+                vec![]
+            };
         }
         match life.away_since {
             Some(since) if since + patience(self.policy.grace, &life.slot) <= now => {
@@ -106,16 +123,24 @@ impl Machine {
 
     /// Has the worker end, if there is one, and then goes on as `then` says.
     pub(super) fn leave(&mut self, then: Then, drain: Duration, now: Duration) -> Vec<Effect> {
-        let State::On(life) = &mut self.state else { return vec![] };
+        let State::On(life) = &mut self.state else {
+            return vec![];
+        };
         let latest = now + drain + DRAIN_SLACK;
         match &mut life.slot {
             Slot::Empty { .. } => self.follow(then, now),
             Slot::Busy { .. } => {
-                life.slot = Slot::Leaving { then, kill_at: latest, killed: false };
+                life.slot = Slot::Leaving {
+                    then,
+                    kill_at: latest,
+                    killed: false,
+                };
                 vec![drained_within(drain)]
             }
             // What was decided first stands, except that nothing follows a stop.
-            Slot::Leaving { then: decided, kill_at, .. } => {
+            Slot::Leaving {
+                then: decided, kill_at, ..
+            } => {
                 if self.stopping.is_some() {
                     *decided = then;
                 }
@@ -132,7 +157,10 @@ impl Machine {
             Then::End(reason) => self.end(&reason, now, now),
             Then::Refuse(refusal) => {
                 let State::On(life) = &self.state else { return vec![] };
-                self.state = State::Refused { source_id: life.source.id.clone(), refusal };
+                self.state = State::Refused {
+                    source_id: life.source.id.clone(),
+                    refusal,
+                };
                 vec![]
             }
         }
@@ -140,9 +168,15 @@ impl Machine {
 
     /// The session goes on with another worker at `retry_at`.
     fn replace(&mut self, retry_at: Duration, why: String, degraded: bool, now: Duration) -> Vec<Effect> {
-        let State::On(life) = &mut self.state else { return vec![] };
+        let State::On(life) = &mut self.state else {
+            return vec![];
+        };
         life.restarts += 1;
-        life.slot = Slot::Empty { retry_at, why, degraded };
+        life.slot = Slot::Empty {
+            retry_at,
+            why,
+            degraded,
+        };
         self.start_if_due(now)
     }
 
@@ -152,13 +186,24 @@ impl Machine {
             State::On(life) => Some(life),
             _ => None,
         };
-        self.state = State::Ended { last, reason: reason.to_owned(), since: now, not_before };
-        if self.stopping.is_some() { vec![] } else { vec![Effect::Poll] }
+        self.state = State::Ended {
+            last,
+            reason: reason.to_owned(),
+            since: now,
+            not_before,
+        };
+        if self.stopping.is_some() {
+            vec![]
+        } else {
+            vec![Effect::Poll]
+        }
     }
 }
 
 fn drained_within(deadline: Duration) -> Effect {
-    Effect::Tell(ToWorker::Drain { deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX) })
+    Effect::Tell(ToWorker::Drain {
+        deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
+    })
 }
 
 /// How long a publisher may be away. A worker ends by itself then, so one that is there gets time to do it.

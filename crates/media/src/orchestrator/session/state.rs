@@ -117,7 +117,17 @@ pub(crate) struct Life {
 impl Life {
     pub(super) fn new(session: String, settings: Settings, source: Source, slot: Slot) -> Life {
         let muted = BTreeMap::new();
-        Life { session, settings, source, pull: Pull::Rtmp, tracks: None, muted, restarts: 0, away_since: None, slot }
+        Life {
+            session,
+            settings,
+            source,
+            pull: Pull::Rtmp,
+            tracks: None,
+            muted,
+            restarts: 0,
+            away_since: None,
+            slot,
+        }
     }
 }
 
@@ -127,9 +137,17 @@ pub(crate) enum Slot {
     /// A worker runs, and was last told of this source.
     Busy { told: String },
     /// A worker was told to end; it is killed at `kill_at`.
-    Leaving { then: Then, kill_at: Duration, killed: bool },
+    Leaving {
+        then: Then,
+        kill_at: Duration,
+        killed: bool,
+    },
     /// No worker; the next starts at `retry_at` if the publisher is there.
-    Empty { retry_at: Duration, why: String, degraded: bool },
+    Empty {
+        retry_at: Duration,
+        why: String,
+        degraded: bool,
+    },
 }
 
 /// Why a worker was told to end, so what comes after it.
@@ -169,7 +187,15 @@ pub(crate) enum State {
     Adopting,
     On(Box<Life>),
     /// Not served, until another source comes.
-    Refused { source_id: String, refusal: Refusal },
+    Refused {
+        source_id: String,
+        refusal: Refusal,
+    },
     /// Over. `last` keeps what to show; a source that is still there is served again after `not_before`.
-    Ended { last: Option<Box<Life>>, reason: String, since: Duration, not_before: Duration },
+    Ended {
+        last: Option<Box<Life>>,
+        reason: String,
+        since: Duration,
+        not_before: Duration,
+    },
 }

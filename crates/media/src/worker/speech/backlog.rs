@@ -169,7 +169,7 @@ mod tests {
             let mut backlog = Backlog::default();
             let mut last: Option<Pts> = None;
             for (n, sends) in sends.into_iter().enumerate() {
-                backlog.push(piece(n as i64 * 40));
+                backlog.push(Piece { is_new_run: n == 0, ..piece(n as i64 * 40) });
                 for _ in 0..sends {
                     let Some(piece) = backlog.next() else { break };
                     if !piece.is_new_run {

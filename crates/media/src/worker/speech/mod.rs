@@ -320,6 +320,10 @@ impl Client {
                     self.pass(DubInput::Lost { connection: session.number() });
                 }
             }
+            Heard::Closed(reason) if self.has_ended => {
+                info!(reason, "speech session has ended");
+                self.active = None;
+            }
             Heard::Closed(reason) => self.lose(&reason),
         }
     }
@@ -373,9 +377,6 @@ impl Client {
             self.try_next(self.hosts().len());
         } else {
             self.pass(DubInput::Lost { connection: session.number() });
-        }
-        if self.has_ended {
-            self.forget_lost();
         }
     }
 
