@@ -52,6 +52,22 @@ pub(crate) fn chain(pipeline: &gst::Pipeline, elements: &[&gst::Element]) -> Res
     gst::Element::link_many(elements).context("cannot link elements")
 }
 
+/// Adds a row of elements to a running pipeline behind a new pad.
+pub(crate) fn attach(pipeline: &gst::Pipeline, pad: &gst::Pad, row: &[gst::Element]) -> Result<()> {
+    let elements: Vec<&gst::Element> = row.iter().collect();
+    pipeline.add_many(&elements)?;
+    gst::Element::link_many(&elements)?;
+    let first = row
+        .first()
+        .and_then(|element| element.static_pad("sink"))
+        .context("no pad to link")?;
+    pad.link(&first)?;
+    for element in row.iter().rev() {
+        element.sync_state_with_parent()?;
+    }
+    Ok(())
+}
+
 /// H.264 as FLV carries it.
 pub(crate) fn avc() -> gst::Caps {
     gst::Caps::builder("video/x-h264")
@@ -92,13 +108,23 @@ pub(crate) enum Ended {
 /// Takes what is on the bus; waits at most `wait` for it.
 pub(crate) fn ended(pipeline: &gst::Pipeline, wait: gst::ClockTime) -> Option<Ended> {
     let bus = pipeline.bus()?;
-    let message = bus.timed_pop_filtered(wait, &[gst::MessageType::Error, gst::MessageType::Eos])?;
+    let wanted = [gst::MessageType::Error, gst::MessageType::Eos];
+    // With a timeout of zero the timed call looks at nothing.
+    let message = match wait {
+        gst::ClockTime::ZERO => bus.pop_filtered(&wanted),
+        wait => bus.timed_pop_filtered(wait, &wanted),
+    }?;
     match message.view() {
         gst::MessageView::Error(error) => {
             let element = error.src().map(|src| src.name().to_string()).unwrap_or_default();
-            let detail = error.debug().map(|debug| debug.to_string()).unwrap_or_default();
-            let detail = detail.lines().last().unwrap_or_default().trim().to_owned();
-            Some(Ended::Error(format!("{element}: {} ({detail})", error.error())))
+            // The first line says where in GStreamer it was, the next one what it was.
+            let debug = error.debug().map(|debug| debug.to_string()).unwrap_or_default();
+            let detail = debug
+                .lines()
+                .nth(1)
+                .map(|line| format!(" ({})", line.trim()))
+                .unwrap_or_default();
+            Some(Ended::Error(format!("{element}: {}{detail}", error.error())))
         }
         _ => Some(Ended::Eos),
     }

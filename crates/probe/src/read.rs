@@ -202,18 +202,7 @@ fn track(pipeline: &gst::Pipeline, pad: &gst::Pad, rate: Option<u32>, out: &Out)
                 .build()?,
         ],
     };
-    let row: Vec<&gst::Element> = elements.iter().collect();
-    pipeline.add_many(&row)?;
-    gst::Element::link_many(&row)?;
-    let first = elements
-        .first()
-        .and_then(|element| element.static_pad("sink"))
-        .context("no pad to link")?;
-    pad.link(&first)?;
-    for element in elements.iter().rev() {
-        element.sync_state_with_parent()?;
-    }
-    Ok(())
+    element::attach(pipeline, pad, &elements)
 }
 
 fn pictures(out: Out) -> app::AppSink {

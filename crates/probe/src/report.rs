@@ -24,6 +24,9 @@ pub struct Report {
     pub startup_ms: Startup,
     /// Each programme.
     pub programmes: Vec<Programme>,
+    /// Jumps in the stamps of the source's own sound: what a programme passes on is not its fault.
+    #[serde(default)]
+    pub source_discontinuities: u64,
     /// What the measurement itself lost; anything but zero spoils it.
     pub events_dropped: u64,
 }

@@ -257,7 +257,10 @@ impl Publisher {
         stream.inbound.fetch_add(message.body.len() as u64, Ordering::Relaxed);
         let mut state = stream.state();
         let role = flv::classify(message.kind, &message.body, state.nal_length_size);
-        state.last_stamp = message.stamp;
+        // Metadata often has no stamp of its own.
+        if message.kind != Kind::Data {
+            state.last_stamp = message.stamp;
+        }
         state.learn(message, &role);
         if state.ready_since.is_none() && state.video.is_some() && state.audio.is_some() {
             stream.become_ready(&mut state, &self.hub.hooks);

@@ -15,6 +15,7 @@ mod api;
 mod codec;
 mod flv;
 mod hook;
+mod host;
 mod hub;
 mod path;
 mod queue;
@@ -103,8 +104,8 @@ impl Router {
         let (hooks, dispatcher) = hook::channel(self.hook);
         let dispatcher = tokio::spawn(dispatcher.run());
         let hub = Arc::new(hub::Hub::new(hooks));
-        let watch = watch::routes(hub.clone(), self.listening);
-        let api = api::routes(hub.clone(), SystemTime::now());
+        let watch = host::guard(watch::routes(hub.clone(), self.listening), self.listening.http);
+        let api = host::guard(api::routes(hub.clone(), SystemTime::now()), self.listening.api);
         let (_, served) = tokio::join!(rtmp::serve(self.rtmp, hub, stop.clone()), async {
             let served = tokio::try_join!(
                 serve(self.http, watch, stop.clone()),

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
-use axum::middleware::{self, Next};
+use axum::extract::State;
+use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -33,15 +32,14 @@ struct Viewing {
     rtmp_port: u16,
 }
 
-/// The routes. A listener on loopback answers only to local names, so that no page elsewhere reaches it by a name of
-/// its own that points here.
+/// The routes.
 pub(crate) fn routes(hub: Arc<Hub>, listening: Listening) -> Router {
     let viewing = Viewing {
         hub,
         room: Arc::new(Semaphore::new(MAX_VIEWERS)),
         rtmp_port: listening.rtmp.port(),
     };
-    let routes = Router::new()
+    Router::new()
         .route("/", get(page))
         .route(
             "/healthz",
@@ -64,11 +62,7 @@ pub(crate) fn routes(hub: Arc<Hub>, listening: Listening) -> Router {
             ),
         )
         .fallback(by_path)
-        .with_state(viewing);
-    match listening.http.ip().is_loopback() {
-        true => routes.layer(middleware::from_fn(local_names_only)),
-        false => routes,
-    }
+        .with_state(viewing)
 }
 
 fn asset<S: Clone + Send + Sync + 'static>(
@@ -192,25 +186,6 @@ fn languages(query: &str, name: &str) -> Option<Vec<String>> {
     Some(value.split(',').filter(is_tag).map(str::to_owned).collect())
 }
 
-async fn local_names_only(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).map(HeaderValue::to_str);
-    match host {
-        Some(Ok(host)) if is_local_name(host) => next.run(request).await,
-        _ => (StatusCode::MISDIRECTED_REQUEST, "unknown host").into_response(),
-    }
-}
-
-fn is_local_name(host: &str) -> bool {
-    match url::Url::parse(&format!("http://{host}")) {
-        Ok(url) => match url.host() {
-            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(url::Host::Ipv4(_) | url::Host::Ipv6(_)) => true,
-            None => false,
-        },
-        Err(_) => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,15 +196,5 @@ mod tests {
         assert_eq!(languages(query, "source").unwrap(), ["en"]);
         assert_eq!(languages(query, "targets").unwrap(), ["es", "pt-BR"]);
         assert_eq!(languages(query, "lang"), None);
-    }
-
-    #[test]
-    fn a_name_that_somebody_pointed_here_is_not_ours() {
-        for host in ["127.0.0.1:8888", "localhost", "[::1]:8888", "a.localhost:1"] {
-            assert!(is_local_name(host), "{host}");
-        }
-        for host in ["evil.example:8888", "localhost.evil.example", ""] {
-            assert!(!is_local_name(host), "{host}");
-        }
     }
 }

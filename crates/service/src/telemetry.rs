@@ -46,7 +46,9 @@ pub fn init(options: &Options) -> anyhow::Result<()> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_timer(SystemTime);
+        .with_timer(SystemTime)
+        // Reported on stderr, which panics when its reader is gone: a lost log must not end a programme.
+        .log_internal_errors(false);
     let started = match options.format {
         Format::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
         Format::Json => builder.json().flatten_event(true).try_init(),

@@ -20,7 +20,7 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::{Engine, Event, Job, JobTarget, Sink};
+use crate::engine::{Arrival, Engine, Event, Job, JobTarget, Sink};
 use crate::listen::{Heading, Heard, Listener, cut};
 use crate::resample::resample;
 use crate::server::{self, Service};
@@ -34,6 +34,9 @@ const MAX_SECONDS: usize = 60;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Silence before the sound, so that voice in its first moment stands out from something.
 const LEAD_IN: usize = 4_800;
+
+/// An utterance and its sound.
+type Phrase = (Heading, Arc<[i16]>);
 
 /// The query.
 #[derive(Debug, Deserialize)]
@@ -103,7 +106,7 @@ async fn work(
     answer(service.engine.about().dub_rate, &utterances, &parts)
 }
 
-fn job(ask: &Ask, utterance: UtteranceId, pcm: Arc<[i16]>, sender: &mpsc::Sender<(UtteranceId, Event)>) -> Job {
+fn job(ask: &Ask, utterance: UtteranceId, pcm: Arc<[i16]>, sender: &mpsc::Sender<Arrival>) -> Job {
     let cancel = CancellationToken::new();
     let target = JobTarget {
         id: TargetId(0),
@@ -122,7 +125,7 @@ fn job(ask: &Ask, utterance: UtteranceId, pcm: Arc<[i16]>, sender: &mpsc::Sender
     }
 }
 
-fn listen(body: &[u8], engine: &dyn Engine) -> Result<Vec<(Heading, Arc<[i16]>)>, ApiError> {
+fn listen(body: &[u8], engine: &dyn Engine) -> Result<Vec<Phrase>, ApiError> {
     let wav = wav::read(body, MAX_SECONDS).map_err(|error| match error {
         wav::WavError::Long => too_large(error.to_string()),
         wav::WavError::Bad(_) => ApiError::bad_request("bad_wav", error.to_string()),
@@ -155,7 +158,7 @@ struct Part {
     failed: Option<&'static str>,
 }
 
-async fn collect(events: &mut mpsc::Receiver<(UtteranceId, Event)>) -> BTreeMap<UtteranceId, Part> {
+async fn collect(events: &mut mpsc::Receiver<Arrival>) -> BTreeMap<UtteranceId, Part> {
     let mut parts: BTreeMap<UtteranceId, Part> = BTreeMap::new();
     while let Some((utterance, event)) = events.recv().await {
         let part = parts.entry(utterance).or_default();
@@ -174,11 +177,7 @@ async fn collect(events: &mut mpsc::Receiver<(UtteranceId, Event)>) -> BTreeMap<
     parts
 }
 
-fn answer(
-    rate: u32,
-    utterances: &[(Heading, Arc<[i16]>)],
-    parts: &BTreeMap<UtteranceId, Part>,
-) -> Result<Response, ApiError> {
+fn answer(rate: u32, utterances: &[Phrase], parts: &BTreeMap<UtteranceId, Part>) -> Result<Response, ApiError> {
     let mut out: Vec<i16> = Vec::new();
     for (n, (heading, _)) in utterances.iter().enumerate() {
         let Some(part) = parts.get(&UtteranceId(n as u32 + 1)) else {

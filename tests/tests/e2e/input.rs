@@ -158,7 +158,8 @@ fn a_stream_with_one_keyframe_says_what_it_lacks() -> Result<()> {
 fn time_stamps_that_jump_ahead_are_mended() -> Result<()> {
     let stack = shared()?;
     let file = material::file(&PLAIN)?;
-    let jump = r"setts=ts=TS+gte(TS*TB\,6)*20/TB";
+    // After six seconds, by twenty: FLV counts in milliseconds.
+    let jump = r"setts=ts=TS+gte(TS\,6000)*20000";
     let output = ["-bsf:v", jump, "-bsf:a", jump];
     let _publisher = Publisher::ffmpeg_with(&[], &file, &output, &stack.rtmp_url("live/jump/in"))?;
     on_air(&stack, "jump")?;

@@ -96,7 +96,7 @@ impl Playout {
             entry.notice(playhead);
             self.refused += u64::from(!taken);
         } else {
-            self.refused += u64::from(!self.settled.contains(&key));
+            self.refused += u64::from(!self.is_known(key));
             return;
         }
         while self.unstarted() > room {

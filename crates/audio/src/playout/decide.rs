@@ -64,7 +64,7 @@ impl Playout {
                 self.drop_at(next.index, Outcome::Stale, Some(CancelReason::Stale));
                 continue;
             }
-            if next.wait > 2 * self.max_wait || (self.shedding && next.wait > SETTLED) {
+            if next.wait > self.max_wait || (self.shedding && next.wait > SETTLED) {
                 self.shedding = true;
                 (0..=next.index).for_each(|_| self.drop_at(0, Outcome::Shed, Some(CancelReason::Shed)));
                 continue;

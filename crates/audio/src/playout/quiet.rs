@@ -59,3 +59,19 @@ impl Quiet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_fifths_at_minus_three_decibels_are_heard() {
+        let mut quiet = Quiet::default();
+        (0..1_000).for_each(|n| quiet.frame(n, if (400..600).contains(&n) { 0.70 } else { 0.71 }));
+        assert_eq!(quiet.judge(0, 1_000, 1_000), Heard::Original);
+        assert_eq!(quiet.judge(1, 1_000, 1_000), Heard::Lost);
+        quiet.frame(1_000, 0.1);
+        assert_eq!(quiet.judge(900, 1_400, 1_100), Heard::Original);
+        assert_eq!(quiet.judge(900, 1_400, 1_101), Heard::Lost);
+    }
+}

@@ -184,6 +184,17 @@ fn a_playout_may_move_between_threads() {
 }
 
 #[test]
+fn r12_what_is_settled_stays_settled() {
+    let again = |at: i64| rig::dubbed(1, (ms(100), ms(900)), ms(at), positive(700));
+    let mut script = again(0);
+    script.extend(again(500));
+    script.extend(again(2_000));
+    let run = play(&script, &rig::silence(ms(4_000)), 480);
+    assert_eq!(run.ended().iter().map(|e| e.1).collect::<Vec<_>>(), [Outcome::OnTime]);
+    assert_eq!((run.started().len(), run.refused), (1, 0));
+}
+
+#[test]
 fn r12_after_a_gap_the_next_dub_is_heard() {
     let mut playout = Playout::new(config());
     let mut block = vec![0.0; 960];

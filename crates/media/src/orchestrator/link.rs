@@ -322,6 +322,10 @@ async fn start(program: &[PathBuf], spec: &Spec) -> io::Result<Child> {
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
+        // The desktop's proxy and settings services: GIO would load them into each worker, with a thread for each.
+        .env("GIO_USE_PROXY_RESOLVER", "dummy")
+        .env("GSETTINGS_BACKEND", "memory")
+        .env("GIO_USE_VFS", "local")
         .process_group(0)
         .spawn()?;
     let mut line = serde_json::to_vec(spec)?;

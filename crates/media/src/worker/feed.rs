@@ -153,3 +153,73 @@ impl Feed {
         self.dropped_samples
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frames(len: usize) -> Vec<Frame> {
+        vec![[0.5, 0.25]; len]
+    }
+
+    fn sent(other: &mut mpsc::Receiver<ToSpeech>) -> Vec<(Pts, usize, bool)> {
+        std::iter::from_fn(|| other.try_recv().ok())
+            .filter_map(|message| match message {
+                ToSpeech::Sound { at, samples, is_new_run } => Some((at, samples.len(), is_new_run)),
+                ToSpeech::Cancel { .. } | ToSpeech::End { .. } => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn sound_goes_out_in_pieces_that_follow_each_other() {
+        let (mut feed, mut other) = Feed::new(true).unwrap();
+        (0..40).for_each(|n| feed.sound(n * 1_024, &frames(1_024)));
+        feed.end(0);
+        let sent = sent(&mut other);
+        assert_eq!(sent[0], (Pts::ZERO, PIECE, true));
+        assert!(sent.windows(2).all(|w| w[1].0 == w[0].0 + Span::from_samples(w[0].1 as i64, SPEECH_RATE) && !w[1].2));
+        let samples: usize = sent.iter().map(|s| s.1).sum();
+        assert!(samples.abs_diff(40 * 1_024 / 3) <= 1, "all of it: {samples}");
+    }
+
+    #[test]
+    fn what_comes_twice_or_before_the_session_is_not_sent() {
+        let (mut feed, mut other) = Feed::new(true).unwrap();
+        feed.sound(-4_800, &frames(9_600));
+        feed.sound(0, &frames(4_800));
+        feed.sound(4_800, &frames(4_800));
+        feed.end(0);
+        let sent = sent(&mut other);
+        assert_eq!(sent[0].0, Pts::ZERO);
+        assert_eq!(sent.iter().map(|s| s.1).sum::<usize>(), 3_200);
+    }
+
+    #[test]
+    fn a_hole_begins_a_new_run_at_its_own_place() {
+        let (mut feed, mut other) = Feed::new(true).unwrap();
+        feed.sound(0, &frames(4_800));
+        feed.sound(48_000, &frames(4_800));
+        feed.end(0);
+        let runs: Vec<_> = sent(&mut other).into_iter().filter(|s| s.2).map(|s| s.0.ms()).collect();
+        assert_eq!(runs, [0, 1_000]);
+    }
+
+    #[test]
+    fn a_client_that_takes_nothing_is_told_of_the_hole() {
+        let (mut feed, mut other) = Feed::new(true).unwrap();
+        (0..100).for_each(|n| feed.sound(n * 1_920, &frames(1_920)));
+        assert_eq!(sent(&mut other).len(), QUEUE);
+        assert!(feed.dropped_samples() > 50 * 640);
+        (100..104).for_each(|n| feed.sound(n * 1_920, &frames(1_920)));
+        assert!(sent(&mut other)[0].2);
+    }
+
+    #[test]
+    fn without_a_service_nothing_is_prepared() {
+        let (mut feed, mut other) = Feed::new(false).unwrap();
+        feed.sound(0, &frames(48_000));
+        feed.end(48_000);
+        assert!(other.try_recv().is_err());
+    }
+}

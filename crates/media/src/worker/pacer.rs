@@ -83,6 +83,8 @@ pub(crate) struct Report {
     pub(crate) silence_samples: u64,
     pub(crate) reanchored: u64,
     pub(crate) discontinuities: u64,
+    /// Sound that the speech client did not take from the feed.
+    pub(crate) unheard_samples: u64,
     pub(crate) tracks: Option<Tracks>,
     pub(crate) programmes: Vec<ProgrammeReport>,
 }
@@ -290,6 +292,7 @@ impl Pacer {
             silence_samples: counts.silence_samples,
             reanchored: self.playhead.reanchored(),
             discontinuities: self.playhead.discontinuities(),
+            unheard_samples: self.feed.dropped_samples(),
             tracks: self.playhead.has_begun().then(|| self.playhead.tracks()),
             programmes: self.programmes.iter().map(Programme::report).collect(),
         };

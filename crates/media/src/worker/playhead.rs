@@ -289,8 +289,14 @@ impl Playhead {
     pub(crate) fn lost(&mut self) {
         self.is_lost = true;
         self.needs_key = self.seen.video;
-        if let Some(splice) = &mut self.splice {
-            splice.reconnected();
+        match &mut self.splice {
+            Some(splice) => splice.reconnected(),
+            // The next connection's stamps may have nothing to do with these.
+            None => {
+                self.counts.dropped_units += self.pending.len() as u64;
+                self.pending.clear();
+                self.first_arrival = None;
+            }
         }
     }
 

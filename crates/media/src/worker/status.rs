@@ -63,7 +63,11 @@ impl Sources {
     fn speech(&self, pacer: &Report) -> SpeechStatus {
         let is_mute = pacer.tracks.is_some_and(|t| !t.audio);
         match &self.speech {
-            Some(speech) if !is_mute => read(speech),
+            Some(speech) if !is_mute => {
+                let mut speech = read(speech);
+                speech.dropped_samples += pacer.unheard_samples;
+                speech
+            }
             _ => SpeechStatus { state: SpeechState::Off, ..SpeechStatus::default() },
         }
     }

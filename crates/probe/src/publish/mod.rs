@@ -9,6 +9,7 @@ mod egress;
 mod encode;
 mod file;
 mod pattern;
+mod track;
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;

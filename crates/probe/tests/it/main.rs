@@ -1,5 +1,7 @@
 //! The probe against a real router: what it publishes, what it measures, and that it notices damage on the way.
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
 mod relay;
 mod router;
 

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::listen::cut;
 
-pub use self::sink::{Gone, Sink};
+pub use self::sink::{Arrival, Gone, Sink};
 
 /// Names that `SPEECH_ENGINE` can have.
 pub const NAMES: &[&str] = &["mock", "echo"];

@@ -15,11 +15,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Time between two looks for room.
 const RETRY: Duration = Duration::from_millis(5);
 
+/// What arrives at a session: an event of one of its utterances.
+pub type Arrival = (UtteranceId, Event);
+
 /// The engine's end.
 #[derive(Clone, Debug)]
 pub struct Sink {
     utterance: UtteranceId,
-    sender: mpsc::Sender<(UtteranceId, Event)>,
+    sender: mpsc::Sender<Arrival>,
 }
 
 /// The session does not want any more.
@@ -29,12 +32,12 @@ pub struct Gone;
 
 impl Sink {
     /// A channel for all jobs of a session.
-    pub fn channel() -> (mpsc::Sender<(UtteranceId, Event)>, mpsc::Receiver<(UtteranceId, Event)>) {
+    pub fn channel() -> (mpsc::Sender<Arrival>, mpsc::Receiver<Arrival>) {
         mpsc::channel(CAPACITY)
     }
 
     /// The end for one job.
-    pub fn new(utterance: UtteranceId, sender: mpsc::Sender<(UtteranceId, Event)>) -> Self {
+    pub fn new(utterance: UtteranceId, sender: mpsc::Sender<Arrival>) -> Self {
         Self { utterance, sender }
     }
 

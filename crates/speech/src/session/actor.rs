@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dragoman_protocol::{CloseCode, Start, UtteranceId, limits};
+use dragoman_protocol::{CloseCode, Start, limits};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -13,7 +13,7 @@ use super::connection::{Incoming, Link, Outgoing};
 use super::registry::Attach;
 use super::state::State;
 use super::track::Output;
-use crate::engine::{Event, Sink};
+use crate::engine::{Arrival, Sink};
 use crate::server::{DRAIN, Service};
 
 /// How exact liveness, deadlines and the resume time are kept.
@@ -28,7 +28,7 @@ pub(super) struct Actor {
     state: State,
     link: Option<Link>,
     attaches: mpsc::Receiver<Attach>,
-    events: mpsc::Receiver<(UtteranceId, Event)>,
+    events: mpsc::Receiver<Arrival>,
     detached_at: Option<Instant>,
     close_by: Option<Instant>,
     _permit: OwnedSemaphorePermit,

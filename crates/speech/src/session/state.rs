@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::closing::{Closing, malformed};
 use super::pace::Pace;
 use super::track::Track;
-use crate::engine::{Engine, Event, Job, JobTarget, Sink};
+use crate::engine::{Arrival, Engine, Event, Job, JobTarget, Sink};
 use crate::listen::{Heading, Heard, Listener};
 use crate::metrics::Metrics;
 
@@ -25,7 +25,7 @@ pub(super) struct State {
     pub(super) token: String,
     pub(super) engine: Arc<dyn Engine>,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) events: mpsc::Sender<(UtteranceId, Event)>,
+    pub(super) events: mpsc::Sender<Arrival>,
     pub(super) listener: Listener,
     /// Messages to send before any audio. Bounded by what is open and by the writer's patience.
     pub(super) control: VecDeque<ServerMessage>,
@@ -55,7 +55,7 @@ impl State {
         token: String,
         engine: Arc<dyn Engine>,
         metrics: Arc<Metrics>,
-        events: mpsc::Sender<(UtteranceId, Event)>,
+        events: mpsc::Sender<Arrival>,
         now: Instant,
     ) -> Self {
         let rate = engine.about().dub_rate;
@@ -240,9 +240,7 @@ impl State {
                 });
             }
         }
-        let oldest = self.tracks.iter().filter_map(Track::oldest).min();
-        self.utterances
-            .retain(|id, _| oldest.is_some_and(|oldest| *id >= oldest));
+        self.forget();
         Ok(())
     }
 
@@ -314,6 +312,7 @@ impl State {
                 })
             })
             .collect();
+        self.forget();
         if targets.is_empty() {
             return;
         }
@@ -335,6 +334,13 @@ impl State {
                 }
             }
         }
+    }
+
+    /// Drops what no target keeps any more.
+    fn forget(&mut self) {
+        let oldest = self.tracks.iter().filter_map(Track::oldest).min();
+        self.utterances
+            .retain(|id, _| oldest.is_some_and(|oldest| *id >= oldest));
     }
 
     /// Until when a dub of an utterance that ends at `end_ns` is worth starting.

@@ -244,6 +244,21 @@ fn a_publisher_that_comes_back_is_met_by_silence_and_rising_time() {
 }
 
 #[test]
+fn what_came_by_a_lost_connection_does_not_begin_the_session() {
+    let mut sim = Sim::new(config(0, BOTH));
+    for t in (0..5_000).step_by(20) {
+        sim.step_to(t);
+        sim.sound(90_000 + t);
+    }
+    sim.playhead.lost();
+    sim.now = 5_040;
+    sim.live(5_040, 8_000, -5_040, |_| 0);
+    assert_eq!(sim.pictures().next().map(|p| p.0), Some(0));
+    assert!(sim.sounds().count() < 320, "the lead and 3 s, not the 90 s between the two connections' stamps");
+    sim.assert_sound_is_continuous();
+}
+
+#[test]
 fn a_replacement_goes_on_where_the_lost_worker_was() {
     let mut before = Sim::new(config(1_000, BOTH));
     before.live(0, 5_000, 600_000, |_| 0);

@@ -62,6 +62,9 @@ pub(crate) enum Incoming {
     Closed(String),
 }
 
+/// A message and the number of the connection that it came by.
+pub(crate) type Numbered = (u64, Incoming);
+
 /// A connection that has sent `start`. Dropping it closes the socket.
 pub(crate) struct Connection {
     pub(crate) id: u64,
@@ -84,7 +87,7 @@ impl Connection {
         url: &str,
         key: Option<&str>,
         start: Start,
-        incoming: mpsc::Sender<(u64, Incoming)>,
+        incoming: mpsc::Sender<Numbered>,
     ) -> Result<Self, Error> {
         let socket = timeout(CONNECT, upgrade(url, key)).await.map_err(|_| Error::Timeout)??;
         let (mut sink, mut stream) = socket.split();
@@ -121,7 +124,7 @@ impl Connection {
 }
 
 /// A queue to messages from connections; small, since the pacer's own queue follows.
-pub(crate) fn queue() -> (mpsc::Sender<(u64, Incoming)>, mpsc::Receiver<(u64, Incoming)>) {
+pub(crate) fn queue() -> (mpsc::Sender<Numbered>, mpsc::Receiver<Numbered>) {
     mpsc::channel(INCOMING)
 }
 

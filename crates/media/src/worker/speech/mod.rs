@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::backlog::{Backlog, Piece};
-use self::connection::{Connection, Incoming};
+use self::connection::{Connection, Incoming, Numbered};
 use self::session::{Heard, Session};
 use super::feed::{SPEECH_RATE, ToSpeech};
 use super::pacer::{DubInput, Input, Report};
@@ -52,7 +52,7 @@ pub(crate) struct Client {
     inputs: SyncSender<Input>,
     pacer: Arc<Mutex<Report>>,
     status: Arc<Mutex<SpeechStatus>>,
-    incoming: mpsc::Sender<(u64, Incoming)>,
+    incoming: mpsc::Sender<Numbered>,
     backlog: Backlog,
     /// The session that gets the sound.
     active: Option<Session>,
@@ -92,7 +92,7 @@ impl Client {
         updates: mpsc::Receiver<Vec<String>>,
         inputs: SyncSender<Input>,
         pacer: Arc<Mutex<Report>>,
-    ) -> (Self, mpsc::Receiver<(u64, Incoming)>, Arc<Mutex<SpeechStatus>>) {
+    ) -> (Self, mpsc::Receiver<Numbered>, Arc<Mutex<SpeechStatus>>) {
         let (incoming, messages) = connection::queue();
         let status = Arc::<Mutex<SpeechStatus>>::default();
         let millis = |ms: u64| u32::try_from(ms).unwrap_or(u32::MAX);
@@ -138,7 +138,7 @@ impl Client {
     }
 
     /// Runs until the session is settled or `cancel` says so.
-    pub(crate) async fn run(mut self, mut messages: mpsc::Receiver<(u64, Incoming)>, cancel: CancellationToken) {
+    pub(crate) async fn run(mut self, mut messages: mpsc::Receiver<Numbered>, cancel: CancellationToken) {
         self.show(|s| s.state = SpeechState::Connecting);
         let mut status = interval(limits::STATUS_EVERY);
         status.set_missed_tick_behavior(MissedTickBehavior::Delay);
