@@ -7,6 +7,7 @@ pub mod eventually;
 pub mod heard;
 pub mod material;
 pub mod playing;
+pub mod raw;
 pub mod recording;
 pub mod running;
 pub mod skipped;

@@ -1,7 +1,7 @@
 //! Pure: the access units of a programme beside those of its source.
 //!
 //! Units are matched by their stamp. What was before the first match does not count, nor do source units that may yet
-//! come. Memory is bounded: a source unit is kept for [`KEEP`] units, a programme unit that has no partner for [`PATIENCE_NS`].
+//! come. Memory is bounded: a source unit is kept for `KEEP` units, a programme unit that has no partner for `PATIENCE_NS`.
 
 use std::collections::{HashMap, VecDeque};
 

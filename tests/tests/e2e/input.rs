@@ -8,6 +8,7 @@ use dragoman_speech::engine::mock::tone_hz;
 use dragoman_tests::eventually::eventually;
 use dragoman_tests::material::{self, PLAIN, PLAIN_AUDIO, PLAIN_VIDEO, Variant};
 use dragoman_tests::playing::Publisher;
+use dragoman_tests::raw::{self, RawPublisher};
 use dragoman_tests::recording::Recording;
 use dragoman_tests::running::{logs, on_air, shared, stream_when};
 
@@ -153,7 +154,6 @@ fn a_stream_with_one_keyframe_says_what_it_lacks() -> Result<()> {
     heard_all(&mut programme, &stack)?.is_dubbed(tone_hz("es"))
 }
 
-/// The way back is in `reconnect`: a publisher that comes again begins at zero.
 #[test]
 fn time_stamps_that_jump_ahead_are_mended() -> Result<()> {
     let stack = shared()?;
@@ -170,6 +170,52 @@ fn time_stamps_that_jump_ahead_are_mended() -> Result<()> {
     stream_when(&stack, "jump", "pictures go on coming out", |stream| {
         stream["programmes"][0]["video_units"].as_u64() > Some(units + 90) && stream["state"] == "live"
     })?;
+    Ok(())
+}
+
+#[test]
+fn time_stamps_that_run_backwards_are_mended() -> Result<()> {
+    let stack = shared()?;
+    let mut messages = raw::messages(&material::file(&PLAIN)?)?;
+    for message in messages.iter_mut().filter(|message| message.stamp_ms >= 8_000) {
+        message.stamp_ms -= 5_000;
+    }
+    let _publisher = RawPublisher::start(&stack.rtmp_url("live/backwards/in"), messages)?;
+    on_air(&stack, "backwards")?;
+    let stream = stream_when(
+        &stack,
+        "backwards",
+        "the step back is seen and the stream goes on",
+        |stream| {
+            let ingest = &stream["ingest"];
+            let mended = ingest["discontinuities"].as_u64() > Some(0) || ingest["connects"].as_u64() > Some(1);
+            mended && stream["state"] == "live"
+        },
+    )?;
+    let units = stream["programmes"][0]["video_units"].as_u64().unwrap_or(0);
+    stream_when(&stack, "backwards", "pictures go on coming out", |stream| {
+        stream["programmes"][0]["video_units"].as_u64() > Some(units + 90) && stream["state"] == "live"
+    })?;
+    Ok(())
+}
+
+#[test]
+fn a_codec_that_cannot_be_carried_is_refused_by_its_name() -> Result<()> {
+    let stack = shared()?;
+    let messages = raw::as_hevc(raw::messages(&material::file(&PLAIN)?)?);
+    let _publisher = RawPublisher::start(&stack.rtmp_url("live/hevc/in"), messages)?;
+    let stream = stream_when(&stack, "hevc", "the stream is refused", |stream| {
+        stream["state"] == "refused"
+    })?;
+    let reason = stream["reason"].as_str().unwrap_or_default();
+    ensure!(
+        reason.contains("H265") || reason.contains("HEVC"),
+        "the reason names the codec: {stream}"
+    );
+    ensure!(
+        stream["worker"].is_null() && stream["session"].is_null(),
+        "no worker was started: {stream}"
+    );
     Ok(())
 }
 

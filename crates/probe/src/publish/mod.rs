@@ -1,6 +1,6 @@
 //! Publishes a live stream over RTMP, each access unit stamped.
 //!
-//! Either the test pattern ([`pattern`]) or a file as if it were live ([`file`]); both give encoded units to [`egress`].
+//! Either the test pattern (`pattern`) or a file as if it were live (`file`); both give encoded units to `egress`.
 //! Everything is paced by the monotonic clock against the media timeline, so nothing drifts. A lost connection ends the
 //! publisher with the reason: whoever started it decides what then.
 

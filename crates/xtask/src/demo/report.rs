@@ -77,6 +77,8 @@ pub(crate) fn build(facts: &Facts<'_>) -> Value {
             "stack_ready": facts.stack_ready_ms.round(),
             "first_programme_frame": facts.first_programme_frame_ms.map(f64::round),
         },
+        "measured_s": facts.probe["seconds"],
+        "events_dropped": facts.probe["events_dropped"],
         "programmes": programmes,
     })
 }
@@ -117,6 +119,11 @@ pub(crate) fn judge(report: &Value) -> Vec<Verdict> {
         }
     }
     verdicts.extend(judge_process(report, hold));
+    // Said only where it happened: a measurement that lost something proves nothing.
+    if number(report, "/events_dropped") != Some(0.0) {
+        let lost = most(report, "/events_dropped", "lost by the measurement", "events", 0.0);
+        verdicts.push(Verdict { hard: true, ..lost });
+    }
     verdicts
 }
 
@@ -320,7 +327,7 @@ mod tests {
     use super::*;
 
     fn good() -> Value {
-        let probe = json!({ "programmes": [{
+        let probe = json!({ "seconds": 20.1, "events_dropped": 0, "programmes": [{
             "language": "es",
             "video": { "access_units_in": 600, "access_units_out": 600, "payload_identical": true, "sei_identical": true },
             "added_latency_ms": { "p50": 2540.0, "p95": 2570.5, "p99": 2600.0 },
@@ -362,7 +369,8 @@ mod tests {
 
     #[test]
     fn each_broken_promise_is_noticed() {
-        let breaks: [(&str, Value, bool); 8] = [
+        let breaks: [(&str, Value, bool); 9] = [
+            ("/events_dropped", json!(3), true),
             ("/programmes/0/video/payload_identical", json!(false), true),
             ("/programmes/0/video/sei_identical", json!(false), true),
             ("/programmes/0/audio/gaps", json!(1), true),

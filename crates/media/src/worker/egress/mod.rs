@@ -4,9 +4,9 @@
 //! emptied and counted, so that what goes out after it is back is live.
 
 pub(crate) mod flv;
+mod lead;
 mod publisher;
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use self::lead::Lead;
 use self::publisher::{Error, Publisher};
 use super::clock;
 use super::latency::Latency;
@@ -26,8 +27,6 @@ use crate::control::EgressState;
 /// Tags that wait for the socket: more than the 3 s at which a peer counts as stalled, at 60 pictures and 47 sounds a
 /// second. When it is full the new tag is dropped and the picture goes on at the next keyframe.
 const QUEUE: usize = 512;
-/// The lead is over when the sound is this near to the first picture: an encoder's delay.
-const LEAD_OVER_MS: u32 = 100;
 /// Between two attempts to connect: doubled from the first to the last.
 const RETRY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(2)];
 /// How often the router is asked for a sign of life.
@@ -132,7 +131,7 @@ impl Egress {
             report: report.clone(),
             latency,
             headers: Headers::default(),
-            lead: Some(VecDeque::new()),
+            lead: Lead::default(),
             needs_key: true,
             taken: 0,
         };
@@ -173,8 +172,7 @@ struct Task {
     report: Arc<Mutex<Report>>,
     latency: Arc<Mutex<Latency>>,
     headers: Headers,
-    /// Pictures that wait until the lead of silence has gone before them; none once it has.
-    lead: Option<VecDeque<Tag>>,
+    lead: Lead,
     needs_key: bool,
     taken: u32,
 }
@@ -238,7 +236,7 @@ impl Task {
                     None => return publisher.close().await,
                     Some(tag) => {
                         self.remember(&tag);
-                        for tag in self.in_order(tag) {
+                        for tag in self.lead.order(tag) {
                             if let Some(at_ms) = tag.at_ms().filter(|_| !has_begun && tag.is_unit()) {
                                 has_begun = true;
                                 self.announce(&mut publisher, at_ms).await?;
@@ -266,30 +264,6 @@ impl Task {
             Tag::VideoHeader { body, .. } => self.headers.video = Some(body.clone()),
             Tag::AudioHeader(body) => self.headers.audio = Some(body.clone()),
             Tag::Video { .. } | Tag::Audio { .. } => {}
-        }
-    }
-
-    /// What can be sent now that `tag` is there. At the start the encoder is behind the pictures by its own delay and,
-    /// without a hold, by the lead; the sound goes first, so that both tracks are announced before the first frame of
-    /// either (MediaMTX throws a late track's publisher out) and the path is there before its first picture.
-    fn in_order(&mut self, tag: Tag) -> Vec<Tag> {
-        let Some(waiting) = &mut self.lead else { return vec![tag] };
-        match tag {
-            Tag::Audio { at_ms, .. } => {
-                let is_over = waiting.front().and_then(Tag::at_ms).is_some_and(|first| at_ms + LEAD_OVER_MS >= first);
-                let mut tags = vec![tag];
-                if is_over {
-                    tags.extend(self.lead.take().into_iter().flatten());
-                }
-                tags
-            }
-            Tag::Video { .. } if waiting.len() < QUEUE => {
-                waiting.push_back(tag);
-                Vec::new()
-            }
-            // Without sound for so long there is no order to keep.
-            Tag::Video { .. } => self.lead.take().into_iter().flatten().chain([tag]).collect(),
-            Tag::VideoHeader { .. } | Tag::AudioHeader(_) => vec![tag],
         }
     }
 
@@ -360,7 +334,7 @@ impl Task {
                     None => return false,
                     Some(tag) => {
                         self.remember(&tag);
-                        self.lead = None;
+                        self.lead.give_up();
                         if tag.is_unit() {
                             self.report(|r| r.dropped_units += 1);
                         }

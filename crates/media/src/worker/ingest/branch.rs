@@ -25,6 +25,9 @@ pub(super) enum Stamps {
     Running,
 }
 
+/// From any decoder's PCM to the bed's.
+const CONVERT: [&str; 2] = ["audioconvert", "audioresample"];
+
 /// Elements for a codec, in order, from the demuxer's pad to PCM.
 fn decoder_of(caps: &gst::StructureRef) -> Result<&'static [&'static str]> {
     Ok(match caps.name().as_str() {
@@ -72,8 +75,7 @@ pub(super) fn attach(pipeline: &gst::Pipeline, pad: &gst::Pad, stamps: Stamps, s
         (unpack_of(structure)?.to_vec(), video_sink(stamps, sink.clone()))
     } else {
         let mut names = decoder_of(structure)?.to_vec();
-        names.extend(["audioconvert", "audioresample"]);
-        sink.describe(Input::AudioFormat(describe_sound(structure)));
+        names.extend(CONVERT);
         (names, audio_sink(stamps, sink.clone()))
     };
     let mut chain = Vec::new();
@@ -84,6 +86,11 @@ pub(super) fn attach(pipeline: &gst::Pipeline, pad: &gst::Pad, stamps: Stamps, s
     pipeline.add_many(&chain)?;
     gst::Element::link_many(&chain)?;
     let entry = chain.first().and_then(|e| e.static_pad("sink")).ok_or_else(|| anyhow!("a branch without an entry"))?;
+    if !is_video(structure) {
+        // The decoder's input has the real format; FLV's own tags say 44.1 kHz whatever it is.
+        let decoder = chain.iter().rev().nth(CONVERT.len() + 1);
+        watch_format(decoder.and_then(|e| e.static_pad("sink")).as_ref().unwrap_or(&entry), sink);
+    }
     pad.link(&entry)?;
     for element in &chain {
         element.sync_state_with_parent()?;
@@ -91,14 +98,29 @@ pub(super) fn attach(pipeline: &gst::Pipeline, pad: &gst::Pad, stamps: Stamps, s
     Ok(())
 }
 
+fn watch_format(pad: &gst::Pad, sink: &Sink) {
+    let sink = sink.clone();
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        if let Some(gst::EventView::Caps(caps)) = info.event().map(|e| e.view())
+            && let Some(structure) = caps.caps().structure(0)
+        {
+            sink.describe(Input::AudioFormat(describe_sound(structure)));
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
 fn describe_sound(caps: &gst::StructureRef) -> String {
     let codec = match caps.name().as_str() {
         "audio/mpeg" if caps.get::<i32>("mpegversion").is_ok_and(|v| v == 1) => "MP3",
         "audio/mpeg" => "AAC",
-        "application/x-rtp" => caps.get::<&str>("encoding-name").unwrap_or("unknown"),
+        "audio/x-opus" => "Opus",
+        "audio/x-ac3" => "AC-3",
+        "audio/x-alaw" => "G.711 A-law",
+        "audio/x-mulaw" => "G.711 mu-law",
         other => other,
     };
-    let rate = caps.get::<i32>("rate").or_else(|_| caps.get::<i32>("clock-rate"));
+    let rate = caps.get::<i32>("rate");
     let mut text = codec.to_owned();
     if let Ok(rate) = rate {
         text += &format!(" {rate} Hz");
