@@ -3,6 +3,7 @@
 //! Everything here stands outside of the product: files, processes, sockets. ffmpeg and GStreamer publish and read, so
 //! that no code of ours judges itself. Nothing waits for a time to pass: [`eventually`] asks until a condition holds.
 
+pub mod browser;
 pub mod eventually;
 pub mod heard;
 pub mod material;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 /// A running publisher; dropping it kills it, as when a cable is pulled.
 #[derive(Debug)]
@@ -67,15 +67,6 @@ impl Publisher {
         Ok(Self(child.with_context(|| {
             format!("cannot run {}", command.get_program().display())
         })?))
-    }
-
-    /// Fails when it ended with an error; true while it runs.
-    pub fn is_running(&mut self) -> Result<bool> {
-        match self.0.try_wait().context("cannot ask for the publisher")? {
-            None => Ok(true),
-            Some(status) if status.success() => Ok(false),
-            Some(status) => bail!("the publisher ended with {status}"),
-        }
     }
 }
 

@@ -105,17 +105,6 @@ impl RawPublisher {
             thread: Some(thread),
         })
     }
-
-    /// Whether it still sends; the reason when it could not.
-    pub fn is_running(&mut self) -> Result<bool> {
-        match self.thread.take_if(|thread| thread.is_finished()) {
-            None => Ok(self.thread.is_some()),
-            Some(thread) => thread
-                .join()
-                .map_err(|_| anyhow!("the publisher panicked"))?
-                .map(|()| false),
-        }
-    }
 }
 
 impl Drop for RawPublisher {

@@ -12,15 +12,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
 
 use crate::codec::Track;
+use crate::connections::{self, Connections};
 use crate::hub::{Hub, Snapshot};
 
 /// As MediaMTX when it is not told otherwise.
 const ITEMS_PER_PAGE: usize = 100;
 
 /// The routes. `started` is what `/v3/info` says.
-pub(crate) fn routes(hub: Arc<Hub>, started: SystemTime) -> Router {
+pub(crate) fn routes(hub: Arc<Hub>, connections: Arc<Connections>, started: SystemTime) -> Router {
+    let connections = Router::new()
+        .route("/v3/rtmpconns/get/{id}", get(connection))
+        .with_state(connections);
     Router::new()
         .route(
             "/v3/info",
@@ -28,8 +33,9 @@ pub(crate) fn routes(hub: Arc<Hub>, started: SystemTime) -> Router {
         )
         .route("/v3/paths/list", get(list))
         .route("/v3/paths/get/{*name}", get(one))
-        .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found") })
         .with_state(hub)
+        .merge(connections)
+        .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found") })
 }
 
 /// Says that this is not MediaMTX.
@@ -73,6 +79,17 @@ async fn one(State(hub): State<Arc<Hub>>, Path(name): Path<String>) -> Response 
     match hub.stream(&name) {
         Some(stream) => Json(Item::from(stream)).into_response(),
         None => error(StatusCode::NOT_FOUND, "path not found"),
+    }
+}
+
+async fn connection(State(connections): State<Arc<Connections>>, Path(id): Path<String>) -> Response {
+    let id = match id.parse::<Uuid>() {
+        Ok(id) => id,
+        Err(why) => return error(StatusCode::BAD_REQUEST, &why.to_string()),
+    };
+    match connections.get(id) {
+        Some(connection) => Json(Connection::from(connection)).into_response(),
+        None => error(StatusCode::NOT_FOUND, "connection not found"),
     }
 }
 
@@ -143,6 +160,51 @@ impl From<Snapshot> for Item {
             bytes_received: stream.inbound,
             bytes_sent: stream.outbound,
             outbound_frames_discarded: stream.discarded,
+        }
+    }
+}
+
+/// As MediaMTX's, without the frames that a reader lost, which are counted for the path here.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Connection {
+    id: String,
+    created: String,
+    remote_addr: String,
+    state: &'static str,
+    path: String,
+    query: String,
+    user: &'static str,
+    user_agent: String,
+    inbound_bytes: u64,
+    outbound_bytes: u64,
+    bytes_received: u64,
+    bytes_sent: u64,
+}
+
+impl From<connections::Snapshot> for Connection {
+    fn from(connection: connections::Snapshot) -> Connection {
+        let (path, query) = connection
+            .address
+            .map_or_else(Default::default, |address| (address.path, address.query));
+        Connection {
+            id: connection.id.to_string(),
+            created: rfc3339(connection.created),
+            remote_addr: connection.peer.to_string(),
+            state: match connection.state {
+                connections::State::Idle => "idle",
+                connections::State::Read => "read",
+                connections::State::Publish => "publish",
+            },
+            path,
+            query,
+            // There are no users here.
+            user: "",
+            user_agent: connection.user_agent,
+            inbound_bytes: connection.received,
+            outbound_bytes: connection.sent,
+            bytes_received: connection.received,
+            bytes_sent: connection.sent,
         }
     }
 }

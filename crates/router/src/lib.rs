@@ -13,6 +13,7 @@
 
 mod api;
 mod codec;
+mod connections;
 mod flv;
 mod hook;
 mod host;
@@ -104,9 +105,13 @@ impl Router {
         let (hooks, dispatcher) = hook::channel(self.hook);
         let dispatcher = tokio::spawn(dispatcher.run());
         let hub = Arc::new(hub::Hub::new(hooks));
+        let connections = Arc::<connections::Connections>::default();
         let watch = host::guard(watch::routes(hub.clone(), self.listening), self.listening.http);
-        let api = host::guard(api::routes(hub.clone(), SystemTime::now()), self.listening.api);
-        let (_, served) = tokio::join!(rtmp::serve(self.rtmp, hub, stop.clone()), async {
+        let api = host::guard(
+            api::routes(hub.clone(), connections.clone(), SystemTime::now()),
+            self.listening.api,
+        );
+        let (_, served) = tokio::join!(rtmp::serve(self.rtmp, hub, connections, stop.clone()), async {
             let served = tokio::try_join!(
                 serve(self.http, watch, stop.clone()),
                 serve(self.api, api, stop.clone())

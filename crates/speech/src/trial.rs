@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::{Arrival, Engine, Event, Job, JobTarget, Sink};
 use crate::listen::{Heading, Heard, Listener, cut};
-use crate::resample::resample;
+use crate::resample::{Unsupported, resample};
 use crate::server::{self, Service};
 use crate::wav;
 
@@ -130,8 +130,9 @@ fn listen(body: &[u8], engine: &dyn Engine) -> Result<Vec<Phrase>, ApiError> {
         wav::WavError::Long => too_large(error.to_string()),
         wav::WavError::Bad(_) => ApiError::bad_request("bad_wav", error.to_string()),
     })?;
-    let samples = resample(&wav.samples, wav.rate, cut::RATE);
-    let mut listener = Listener::new(cut::RATE, i64::MIN / 4, engine.cuts());
+    let bad_rate = |error: Unsupported| ApiError::bad_request("bad_wav", error.to_string());
+    let samples = resample(&wav.samples, wav.rate, cut::RATE).map_err(bad_rate)?;
+    let mut listener = Listener::new(cut::RATE, i64::MIN / 4, engine.cuts()).map_err(bad_rate)?;
     let mut heard = Vec::new();
     listener.push(
         -(LEAD_IN as i64) * 1_000_000_000 / i64::from(cut::RATE),

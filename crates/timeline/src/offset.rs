@@ -179,7 +179,10 @@ mod tests {
         let mut offset = Offset::new(Span::ZERO);
         for frame in 0..900 {
             let dts = frame * 1000 / 30;
-            offset.arrived(Pts::from_ms(dts), ms(50 + dts + if frame % 97 == 0 { 0 } else { 5 + frame % 30 }));
+            offset.arrived(
+                Pts::from_ms(dts),
+                ms(50 + dts + if frame % 97 == 0 { 0 } else { 5 + frame % 30 }),
+            );
         }
         assert_eq!(offset.reanchored(), 0);
     }

@@ -50,6 +50,7 @@ struct Last {
     at: Option<Pts>,
     arrival: Clock,
     step: Option<Span>,
+    is_before_reconnect: bool,
 }
 
 impl Splice {
@@ -69,8 +70,10 @@ impl Splice {
         let last = self.tracks[track as usize];
         let fits = |shift: &Span| {
             let at = stamp + *shift;
-            let near = expected.is_none_or(|e| (at - e).abs() <= JUMP);
-            near && last.at.is_none_or(|l| at > l || l - at < MAX_STEP)
+            // Stamps that go on where they were are the same run, however late the network brings them.
+            let follows = !last.is_before_reconnect && last.at.is_some_and(|l| at > l && at - l <= JUMP);
+            let is_near = expected.is_none_or(|e| (at - e).abs() <= JUMP);
+            follows || is_near && last.at.is_none_or(|l| at > l || l - at < MAX_STEP)
         };
         let known = [Some(self.current), self.previous].into_iter().flatten().find(fits);
         let is_new_run = known.is_none();
@@ -86,6 +89,7 @@ impl Splice {
         }
         slot.at = Some(at);
         slot.arrival = now;
+        slot.is_before_reconnect = false;
         Spliced { at, shift, is_new_run }
     }
 
@@ -113,6 +117,7 @@ impl Splice {
     /// The source was connected anew: its stamps say nothing about the ones before.
     pub fn reconnected(&mut self) {
         self.previous = None;
+        self.tracks.iter_mut().for_each(|t| t.is_before_reconnect = true);
     }
 
     /// How many runs began after the first.
@@ -176,6 +181,19 @@ mod tests {
             prop_assert!(audio.windows(2).all(|w| w[1] > w[0] && w[1] - w[0] <= 23));
             prop_assert!((video[599] - 19_966).abs() <= 1);
             prop_assert!((audio[937] - 19_992).abs() <= 1);
+        }
+    }
+
+    #[test]
+    fn a_stall_of_the_network_is_no_jump() {
+        let mut splice = Splice::new(Span::ZERO);
+        splice.map(Track::Video, Pts::from_ms(0), clock(0), None);
+        for frame in 1..60 {
+            // Everything after 300 ms comes in one burst, three seconds late.
+            let at = frame * 1000 / 30;
+            let now = if at > 300 { at.max(3_300) } else { at };
+            let spliced = splice.map(Track::Video, Pts::from_ms(at), clock(now), Some(Pts::from_ms(now)));
+            assert_eq!((spliced.at.ms(), spliced.is_new_run), (at, false));
         }
     }
 

@@ -11,7 +11,6 @@ use serde_json::Value;
 use crate::cli::Installing;
 use crate::compile;
 use crate::demo::report;
-use crate::needs::Scope;
 
 /// Tests append a line here for each thing that they did not do, and why.
 const SKIPPED: &str = "DRAGOMAN_SKIPPED";
@@ -36,7 +35,7 @@ pub(crate) struct Ci {
 
 impl Test {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        self.installing.ensure(Scope::Test)?;
+        self.installing.ensure_for_tests()?;
         // Binaries and tests in one go: the end-to-end tests run the binaries.
         compile::cargo(&["build", "--workspace", "--bins", "--tests"])?;
         let dir = tempfile::tempdir().context("cannot make a directory")?;

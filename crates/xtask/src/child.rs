@@ -48,6 +48,10 @@ impl Child {
         })
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(crate) fn stdout(&mut self) -> Option<std::process::ChildStdout> {
         self.process.stdout.take()
     }

@@ -85,8 +85,13 @@ pub fn run() -> ExitCode {
 }
 
 impl Installing {
-    /// Puts in place what `scope` needs, or fails with the command that would.
-    pub(crate) fn ensure(self, scope: Scope) -> anyhow::Result<()> {
-        install::ensure(scope, self.no_install)
+    /// Puts in place what running needs, or fails with the command that would.
+    pub(crate) fn ensure(self) -> anyhow::Result<()> {
+        install::ensure(Scope::Run, self.no_install)
+    }
+
+    /// Puts in place what the tests need, or fails with the command that would.
+    pub(crate) fn ensure_for_tests(self) -> anyhow::Result<()> {
+        install::ensure_for_tests(self.no_install)
     }
 }

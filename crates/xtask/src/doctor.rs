@@ -12,16 +12,22 @@ pub(crate) fn run() -> Result<ExitCode> {
     println!("Rust");
     let cargo = compile::command(&["--version"]).output().ok();
     let cargo = cargo.and_then(|output| String::from_utf8(output.stdout).ok());
-    line(true, "cargo", cargo.as_deref().map_or("unknown", str::trim), "");
+    line("ok", "cargo", cargo.as_deref().map_or("unknown", str::trim), "");
 
     let mut missing: Vec<&Need> = Vec::new();
-    for (scope, title) in [(Scope::Run, "To build and run"), (Scope::Test, "For the tests as well")] {
+    let parts = [
+        (Scope::Run, "To build and run"),
+        (Scope::Test, "For the tests as well"),
+        (Scope::Pages, "For the tests of web pages, skipped without it"),
+    ];
+    for (scope, title) in parts {
         println!("{title}");
         for need in NEEDS.iter().filter(|need| need.scope == scope) {
             match need.find() {
-                Ok(found) => line(true, &need.name(), &found, need.reason),
+                Ok(found) => line("ok", &need.name(), &found, need.reason),
                 Err(found) => {
-                    line(false, &need.name(), &found, need.reason);
+                    let mark = if scope == Scope::Pages { "absent" } else { "MISSING" };
+                    line(mark, &need.name(), &found, need.reason);
                     missing.push(need);
                 }
             }
@@ -31,10 +37,10 @@ pub(crate) fn run() -> Result<ExitCode> {
     println!("Ports");
     let taken = ports::USUAL.taken();
     match taken.is_empty() {
-        true => line(true, "usual ports", "free", "`cargo xtask up` uses them"),
+        true => line("ok", "usual ports", "free", "`cargo xtask up` uses them"),
         false => {
             for sentence in &taken {
-                line(false, "usual ports", sentence, "`up` needs it; `demo` takes another");
+                line("TAKEN", "usual ports", sentence, "`up` needs it; `demo` takes another");
             }
         }
     }
@@ -51,15 +57,15 @@ pub(crate) fn run() -> Result<ExitCode> {
     for command in install::advice(&missing) {
         println!("  {command}");
     }
-    Ok(ExitCode::FAILURE)
+    let needed = missing.iter().any(|need| need.scope != Scope::Pages);
+    Ok(if needed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn line(good: bool, name: &str, found: &str, reason: &str) {
-    let mark = if good { "ok     " } else { "MISSING" };
+fn line(mark: &str, name: &str, found: &str, reason: &str) {
     let reason = if reason.is_empty() {
         String::new()
     } else {
         format!("  ({reason})")
     };
-    println!("  {mark} {name:<28} {found}{reason}");
+    println!("  {mark:<7} {name:<28} {found}{reason}");
 }

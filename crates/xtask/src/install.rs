@@ -63,6 +63,15 @@ pub(crate) fn ensure(scope: Scope, forbidden: bool) -> Result<()> {
     Ok(())
 }
 
+/// As [`ensure`] for all tests. Without a browser the tests of pages are skipped, so its absence is only said.
+pub(crate) fn ensure_for_tests(forbidden: bool) -> Result<()> {
+    ensure(Scope::Test, forbidden)?;
+    if let Err(error) = ensure(Scope::Pages, forbidden) {
+        eprintln!("warning: {error:#}; the tests that need it are skipped");
+    }
+    Ok(())
+}
+
 /// The commands that bring what is missing, for a reader.
 pub(crate) fn advice(missing: &[&Need]) -> Vec<String> {
     let manager = Manager::of_this_machine().unwrap_or(Manager::Apt { sudo: true });

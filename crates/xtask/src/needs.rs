@@ -10,6 +10,8 @@ pub(crate) enum Scope {
     Run,
     /// The tests as well.
     Test,
+    /// The tests of web pages, which are skipped without it: no system's package manager has it everywhere.
+    Pages,
 }
 
 /// How a need is found.
@@ -65,7 +67,7 @@ const fn need(
 /// Every need, in the order in which `doctor` shows them.
 pub(crate) const NEEDS: &[Need] = {
     use Probe::{Elements, Module, Program};
-    use Scope::{Run, Test};
+    use Scope::{Pages, Run, Test};
     &[
         need(
             Run,
@@ -204,7 +206,7 @@ pub(crate) const NEEDS: &[Need] = {
         need(Test, Program(&["ffmpeg"]), "publishes and reads", &["ffmpeg"], "ffmpeg"),
         need(Test, Program(&["ffprobe"]), "looks at streams", &["ffmpeg"], "ffmpeg"),
         need(
-            Test,
+            Pages,
             Program(CHROMIUM),
             "opens the web pages",
             &["chromium"],
@@ -242,7 +244,7 @@ impl Need {
     }
 }
 
-/// The needs of `scope` that are not met.
+/// The needs up to `scope` that are not met.
 pub(crate) fn missing(scope: Scope) -> Vec<&'static Need> {
     NEEDS
         .iter()

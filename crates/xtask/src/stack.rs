@@ -17,6 +17,7 @@ use crate::{http, needs};
 /// From the start of the processes until all of them say that they are ready.
 const READY_WITHIN: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(15);
+const SPEECH: &str = "speech";
 /// Another process can take a free port between our look and our child's.
 const ATTEMPTS_ON_FREE_PORTS: usize = 3;
 
@@ -128,7 +129,7 @@ impl Stack {
         };
         for (name, mut command) in [
             ("media", stack.media(options)?),
-            ("speech", stack.speech(options)?),
+            (SPEECH, stack.speech(options)?),
             ("router", stack.router_command(options)?),
         ] {
             let child = Child::spawn(name, &mut command, &stack.dir.path, false)?;
@@ -219,7 +220,7 @@ impl Stack {
     fn wait_until_ready(&mut self, started: Instant) -> Result<()> {
         let mut waiting = vec![
             ("router", format!("{}/v3/info", self.router_api_url())),
-            ("speech", format!("http://127.0.0.1:{}/readyz", self.ports.speech)),
+            (SPEECH, format!("http://127.0.0.1:{}/readyz", self.ports.speech)),
             ("media", format!("{}/readyz", self.media_url())),
         ];
         loop {
@@ -241,6 +242,13 @@ impl Stack {
     /// Fails, with the end of its log, when one of the services has ended.
     pub fn check(&mut self) -> Result<()> {
         self.children.iter_mut().try_for_each(Child::check)
+    }
+
+    /// Kills the speech service, as a crash would. [`Stack::check`] reports it from then on.
+    pub fn kill_speech(&mut self) {
+        if let Some(speech) = self.children.iter_mut().find(|child| child.name() == SPEECH) {
+            speech.kill();
+        }
     }
 
     /// From the start of the processes until all were ready.

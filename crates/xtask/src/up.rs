@@ -10,7 +10,6 @@ use rustix::process::Signal;
 use crate::child::Child;
 use crate::cli::{Input, Installing, Routing};
 use crate::interrupt::Interrupt;
-use crate::needs::Scope;
 use crate::stack::{self, Options, PortChoice, Router, Stack};
 use crate::{compile, demo};
 
@@ -66,7 +65,7 @@ impl Dubbing {
 
 impl Up {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        self.installing.ensure(Scope::Run)?;
+        self.installing.ensure()?;
         compile::binaries()?;
         let interrupt = Interrupt::install()?;
         let mut stack = Stack::start(&self.dubbing.options(self.routing.router, PortChoice::Usual))?;
@@ -106,7 +105,7 @@ impl Up {
 
 impl Publish {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        self.installing.ensure(Scope::Run)?;
+        self.installing.ensure()?;
         compile::cargo(&["build", "--workspace", "--bins"])?;
         let interrupt = Interrupt::install()?;
         let dir = tempfile::tempdir().context("cannot make a directory for the log")?;

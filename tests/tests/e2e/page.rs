@@ -1,40 +1,15 @@
 //! The web pages in a real browser, without a screen.
 
-use std::path::Path;
-use std::process::Command;
-
-use anyhow::{Context, Result, ensure};
-use dragoman_tests::eventually::eventually;
+use anyhow::{Result, ensure};
+use dragoman_tests::browser::Page;
 use dragoman_tests::material::{self, PLAIN};
 use dragoman_tests::playing::Publisher;
-use dragoman_tests::running::{logs, on_air, shared};
+use dragoman_tests::running::{on_air, shared, stream_when};
 use dragoman_tests::skipped;
 use xtask::stack::chromium;
 
-/// The document as it stands after four seconds of the page's own time, which stands still while an answer is awaited.
-fn document(browser: &Path, url: &str) -> Result<String> {
-    let profile = tempfile::tempdir().context("cannot make a directory")?;
-    let mut command = Command::new(browser);
-    command
-        .args([
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--mute-audio",
-            "--no-first-run",
-        ])
-        .args([
-            "--autoplay-policy=no-user-gesture-required",
-            "--virtual-time-budget=4000",
-            "--dump-dom",
-        ])
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .arg(url);
-    String::from_utf8(material::run(&mut command)?).context("the browser wrote no text")
-}
-
 #[test]
-fn the_operators_page_shows_the_stream() -> Result<()> {
+fn the_operators_page_shows_the_stream_and_switches_its_dub() -> Result<()> {
     let Some(browser) = chromium() else {
         skipped::note("the operator's page", "no Chromium on this machine");
         return Ok(());
@@ -45,20 +20,36 @@ fn the_operators_page_shows_the_stream() -> Result<()> {
         &stack.rtmp_url("live/operated/in?targets=es,fr"),
     )?;
     on_air(&stack, "operated")?;
-    let page = format!("{}/", stack.media_url());
-    let seen = eventually(
-        "the page shows the stream",
-        || Ok(Some(document(&browser, &page)?).filter(|text| text.contains("operated"))),
-        || logs(&stack),
-    )?;
-    for expected in ["live", "mock", "live/operated/out", "live/operated/out/fr"] {
-        ensure!(seen.contains(expected), "the page does not show {expected}: {seen}");
+    let mut page = Page::open(&browser, &format!("{}/", stack.media_url()))?;
+    page.wait_until("the stream is shown", "document.body.innerText.includes('operated')")?;
+    for expected in ["live", "mock"] {
+        let shown = format!("document.body.innerText.includes('{expected}')");
+        page.wait_until(&format!("the page shows {expected}"), &shown)?;
     }
+    for path in ["live/operated/in", "live/operated/out", "live/operated/out/fr"] {
+        let linked = format!(
+            "[...document.links].some(link => link.href === '{}')",
+            stack.watch_url(path)
+        );
+        page.wait_until(&format!("the page links to {path}"), &linked)?;
+    }
+
+    let switch = "[...document.querySelectorAll('[role=switch]')].find(one => one.offsetParent)";
+    page.wait_until("the dub's switch is there", switch)?;
+    page.evaluate(&format!("{switch}.click()"))?;
+    let stream = stream_when(&stack, "operated", "a dub is switched off", |stream| {
+        stream["programmes"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .any(|programme| programme["enabled"] == false)
+    })?;
+    ensure!(stream["state"] == "live", "{stream}");
     Ok(())
 }
 
 #[test]
-fn the_player_page_lists_the_stream() -> Result<()> {
+fn the_player_page_plays_source_and_programme() -> Result<()> {
     let Some(browser) = chromium() else {
         skipped::note("the player page", "no Chromium on this machine");
         return Ok(());
@@ -66,11 +57,16 @@ fn the_player_page_lists_the_stream() -> Result<()> {
     let stack = shared()?;
     let _publisher = Publisher::ffmpeg(&material::file(&PLAIN)?, &stack.rtmp_url("live/watched/in"))?;
     on_air(&stack, "watched")?;
-    let page = stack.watch_url("");
-    eventually(
-        "the page lists the stream",
-        || Ok(Some(document(&browser, &page)?).filter(|text| text.contains("watched"))),
-        || logs(&stack),
-    )?;
+    let mut list = Page::open(&browser, &stack.watch_url(""))?;
+    list.wait_until("the list has the stream", "document.body.innerText.includes('watched')")?;
+
+    let mut player = Page::open(&browser, &stack.watch_url("live/watched"))?;
+    for path in ["live/watched/in", "live/watched/out"] {
+        let plays = format!(
+            "[...document.querySelectorAll('video')].some(video => video.closest('[data-path=\"{path}\"]') \
+             && video.currentTime > 0 && video.getVideoPlaybackQuality().totalVideoFrames > 30)"
+        );
+        player.wait_until(&format!("{path} is played"), &plays)?;
+    }
     Ok(())
 }

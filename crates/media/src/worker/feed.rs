@@ -17,6 +17,9 @@ pub(crate) const PIECE: usize = 640;
 /// and counted, and the next piece says that something is missing.
 const QUEUE: usize = 40;
 
+/// Silence goes out in pieces of 100 ms.
+static SILENCE: [Frame; 4_800] = [[0.0; 2]; 4_800];
+
 /// A message to the speech client.
 #[derive(Debug, PartialEq)]
 pub(crate) enum ToSpeech {
@@ -101,6 +104,18 @@ impl Feed {
         pcm::extend_mono(frames.as_flattened(), &mut mono);
         self.resampler.push(&mono, &mut self.waiting);
         self.send_waiting(PIECE);
+    }
+
+    /// The source is away: what viewers hear from where it broke off up to frame `to` is silence, and the service must
+    /// hear it too, or it would wait for the end of the utterance until the source is back.
+    pub(crate) fn silence_to(&mut self, to: i64) {
+        let Some(next) = self.run.as_ref().map(|r| r.next) else {
+            return;
+        };
+        let missing = usize::try_from(to - next).unwrap_or(0);
+        if missing >= SILENCE.len() {
+            self.sound(next, &SILENCE);
+        }
     }
 
     fn end_run(&mut self) {
@@ -213,6 +228,24 @@ mod tests {
         assert!(feed.dropped_samples() > 50 * 640);
         (100..104).for_each(|n| feed.sound(n * 1_920, &frames(1_920)));
         assert!(sent(&mut other)[0].2);
+    }
+
+    #[test]
+    fn a_source_that_is_away_is_heard_as_silence() {
+        let (mut feed, mut other) = Feed::new(true).unwrap();
+        feed.silence_to(48_000);
+        feed.sound(0, &frames(4_800));
+        for now in (0..48_000).step_by(1_000) {
+            feed.silence_to(now);
+        }
+        feed.sound(50_000, &frames(4_800));
+        feed.end(0);
+        let runs: Vec<_> = sent(&mut other).into_iter().filter(|s| s.2).map(|s| s.0).collect();
+        assert_eq!(
+            runs,
+            [Pts::ZERO, Pts::from_samples(50_000, RATE)],
+            "no hole before the source is back"
+        );
     }
 
     #[test]

@@ -57,8 +57,8 @@ const MAX_BUFFERED: Span = Span::from_secs(40);
 const DUB_RATE: u32 = 24_000;
 /// The window of the added latency: 20 s at 30 pictures a second.
 const LATENCY_WINDOW: usize = 600;
-/// What is queued for the router gets this long to leave at the end.
-const FLUSH: Duration = Duration::from_secs(3);
+/// What is queued for the router gets this long to leave at the end; less than a silent worker is given.
+const FLUSH: Duration = Duration::from_millis(1_500);
 /// Beyond the hold, a drain that was not given a deadline takes at most this long.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -303,11 +303,12 @@ impl Session {
             true => None,
             false => timeout(drain, self.played_out()).await.ok().flatten(),
         };
+        let speech = self.speech.take();
         let flushed = async {
             for task in tasks.into_iter().flatten() {
                 let _ = task.await;
             }
-            if let Some(speech) = self.speech.take() {
+            if let Some(speech) = speech {
                 let _ = timeout(Duration::from_millis(500), speech).await;
             }
         };

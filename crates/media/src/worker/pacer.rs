@@ -132,6 +132,11 @@ impl Pacer {
             while let Some(leaving) = self.playhead.next(now, &mut bed) {
                 self.let_go(leaving, &bed)?;
             }
+            if self.state.is_lost
+                && let Some(edge) = self.playhead.live_edge(now)
+            {
+                self.feed.silence_to(edge);
+            }
             for programme in &mut self.programmes {
                 programme.settle(&self.feed);
             }

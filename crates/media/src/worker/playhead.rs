@@ -6,17 +6,16 @@
 //!
 //! No clock and no I/O: `now` is an argument, so that every rule can be tested to the nanosecond.
 
+mod unit;
+
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use dragoman_timeline::{Clock, DelayLine, Offset, Pts, SampleClock, SampleLine, Span, Splice, Timed, Track};
+use dragoman_timeline::{Clock, DelayLine, Offset, Pts, SampleClock, SampleLine, Span, Splice, Track};
 
+pub(crate) use self::unit::{BLOCK, Counts, Frame, Leaving, Picture, RATE, Sound};
 use crate::spec::{Resume, Tracks};
 
-/// Sample rate of the bed and the programme.
-pub(crate) const RATE: u32 = 48_000;
-/// Samples in one block, which is one AAC frame.
-pub(crate) const BLOCK: usize = 1024;
 /// Silence before the first picture. MediaMTX shows a path after 2 s of media time; the rest lets readers attach.
 pub(crate) const LEAD: Span = Span::from_ms(2_500);
 /// Programme time of media time zero: the lead, and room for the encoder's priming before it.
@@ -27,73 +26,14 @@ const PROBE: Span = Span::from_secs(2);
 const BEHIND_PICTURE: Span = Span::from_ms(500);
 /// Sound that did not come at all for this long is given up.
 const NO_SOUND: Span = Span::from_secs(1);
+/// A listed picture, or a keyframe of it, that has not come by then is not waited for: longer than any usual GOP.
+const KEY_WAIT: Span = Span::from_secs(15);
 /// A replacement worker takes stamps that lie further than this from the clock for another publisher's.
 const SAME_RUN: Span = Span::from_secs(30);
 /// What one session may hold in waiting pictures: 12 s at 40 Mbit/s. The oldest go first.
 const MAX_VIDEO_BYTES: usize = 60 << 20;
 /// Units that wait for the session's begin: 10 s of picture and sound. The oldest go first.
 const MAX_PENDING: usize = 1_024;
-
-/// One frame of stereo sound.
-pub(crate) type Frame = [f32; 2];
-
-/// One access unit, ready to be sent: FLV's video tag body does not change on its way through.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Picture {
-    /// Source stamp on the way in, media time on the way out.
-    pub(crate) dts: Pts,
-    /// FLV video tag body: frame type, codec, composition time, NAL units with lengths.
-    pub(crate) body: Bytes,
-    /// A decoder can start here.
-    pub(crate) is_key: bool,
-    /// When it came in.
-    pub(crate) arrival: Clock,
-    /// FLV video tag body with the decoder configuration, where it changes with this unit.
-    pub(crate) header: Option<Bytes>,
-}
-
-impl Timed for Picture {
-    fn at(&self) -> Pts {
-        self.dts
-    }
-    fn size(&self) -> usize {
-        self.body.len()
-    }
-}
-
-/// A block of decoded sound.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Sound {
-    /// Source stamp of its first frame.
-    pub(crate) pts: Pts,
-    /// Its frames at [`RATE`].
-    pub(crate) frames: Vec<Frame>,
-    /// When it came in.
-    pub(crate) arrival: Clock,
-}
-
-/// What leaves.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Leaving {
-    /// An access unit.
-    Picture(Picture),
-    /// [`BLOCK`] frames of bed are in the caller's buffer; the first has this number.
-    Sound {
-        /// Number of the first frame on the media timeline.
-        at: i64,
-        /// Frames that never came and are silence.
-        missing: usize,
-    },
-}
-
-/// What has come in and was counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    pub(crate) video_units: u64,
-    pub(crate) audio_samples: u64,
-    pub(crate) dropped_units: u64,
-    pub(crate) silence_samples: u64,
-}
 
 /// What a playhead needs to know of its session.
 #[derive(Clone, Copy, Debug)]
@@ -142,7 +82,10 @@ impl Playhead {
             first: Pts::ZERO,
             pending: VecDeque::new(),
             first_arrival: None,
-            seen: Tracks { video: false, audio: false },
+            seen: Tracks {
+                video: false,
+                audio: false,
+            },
             video: DelayLine::new(config.hold + config.grace + Span::from_secs(10), MAX_VIDEO_BYTES),
             sound: SampleLine::new(0, 0),
             sound_clock: SampleClock::new(RATE),
@@ -173,14 +116,21 @@ impl Playhead {
             return;
         }
         picture.header = self.header.take();
-        let Some(at) = self.map(Track::Video, picture.dts, picture.arrival) else { return };
+        let Some(at) = self.map(Track::Video, picture.dts, picture.arrival) else {
+            return;
+        };
         // Decoders and routers want stamps that rise.
         let last = self.video.last().map_or(self.last_picture, |p| Some(p.dts));
         picture.dts = last.map_or(at, |l| at.max(l + Span::from_ms(1)));
         self.offset.arrived(picture.dts, picture.arrival);
-        let dropped = self.video.push(picture);
+        self.needs_key = false;
+        let mut dropped = self.video.push(picture);
+        // What refers to a dropped picture is of no use either.
+        while dropped > 0 && self.video.first().is_some_and(|p| !p.is_key) {
+            self.video.pop();
+            dropped += 1;
+        }
         self.counts.dropped_units += dropped as u64;
-        self.needs_key = dropped > 0;
     }
 
     /// Sound has come. Gives back where it lies, for the speech service; `None` before the session has begun, for
@@ -232,10 +182,16 @@ impl Playhead {
             _ if (self.seen.video && self.seen.audio) || is_over => self.seen,
             _ => return None,
         };
+        let patience_is_over = now - first_arrival >= KEY_WAIT;
+        let tracks = if patience_is_over { self.seen } else { tracks };
         let first = self.pending.iter().position(|unit| match unit {
-            Pending::Picture(p) => p.is_key,
+            Pending::Picture(p) => p.is_key || patience_is_over,
             Pending::Sound(_) => !tracks.video,
         })?;
+        if let Some(Pending::Picture(picture)) = self.pending.get_mut(first) {
+            // With intra refresh there is no better place to start than here.
+            picture.is_key = true;
+        }
         let stamp = match &self.pending[first] {
             Pending::Picture(p) => p.dts,
             Pending::Sound(s) => s.pts,
@@ -282,7 +238,11 @@ impl Playhead {
         // What arrives now leaves after the hold; the lost worker's last unit had come that long before it left.
         let by_clock = floor + away + self.config.hold;
         let same_run = stamp + Span::from_ns(resume.shift_ns) - ORIGIN;
-        if same_run > floor && (same_run - by_clock).abs() < SAME_RUN { same_run } else { Pts::from_ms(by_clock.ms()) }
+        if same_run > floor && (same_run - by_clock).abs() < SAME_RUN {
+            same_run
+        } else {
+            Pts::from_ms(by_clock.ms())
+        }
     }
 
     /// The source is away: what waits is played out, then silence, until it is back.
@@ -312,7 +272,10 @@ impl Playhead {
                 if self.seen.audio {
                     self.counts.silence_samples += if at >= 0 { read.missing as u64 } else { 0 };
                 }
-                Some(Leaving::Sound { at, missing: read.missing })
+                Some(Leaving::Sound {
+                    at,
+                    missing: read.missing,
+                })
             }
             (Some(_), None) => self.take_picture(),
             (None, None) => None,
@@ -347,12 +310,15 @@ impl Playhead {
     /// When [`Playhead::next`] or [`Playhead::begin`] should be asked again if nothing comes before.
     pub(crate) fn wake(&self, now: Clock) -> Option<Clock> {
         if self.splice.is_none() {
-            return self.first_arrival.map(|first| first + PROBE).filter(|at| *at > now);
+            let first = self.first_arrival?;
+            return [first + PROBE, first + KEY_WAIT].into_iter().find(|at| *at > now);
         }
-        let sound = self.sound_release().and_then(|release| match self.is_sound_ready(now.max(release)) {
-            true => Some(release),
-            false => self.last_sound.map(|l| (l + NO_SOUND).max(release)),
-        });
+        let sound = self
+            .sound_release()
+            .and_then(|release| match self.is_sound_ready(now.max(release)) {
+                true => Some(release),
+                false => self.last_sound.map(|l| (l + NO_SOUND).max(release)),
+            });
         match (self.video_release(), sound) {
             (Some(v), Some(s)) => Some(v.min(s)),
             (v, s) => v.or(s),
@@ -362,6 +328,11 @@ impl Playhead {
     /// Everything that had come has left.
     pub(crate) fn is_played_out(&self) -> bool {
         self.video.is_empty() && self.sound.start() >= self.sound.end()
+    }
+
+    /// Number of the frame that would have come by now, with some time for a source that is only late.
+    pub(crate) fn live_edge(&self, now: Clock) -> Option<i64> {
+        Some((self.offset.media_at(now)? - Span::from_ms(200)).samples(RATE))
     }
 
     /// The decoder configuration of the first picture, which has to be announced before the lead.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{broadcast, mpsc, watch};
+use tokio::time::{Duration, sleep};
 use tracing::debug;
 
 use crate::control::{FromWorker, Hello, ToWorker};
@@ -14,6 +15,8 @@ use crate::control::{FromWorker, Hello, ToWorker};
 const BEHIND: usize = 16;
 /// Requests that wait for the worker; a caller waits while it is full.
 const REQUESTS: usize = 16;
+/// Between two attempts to accept a connection.
+const RETRY: Duration = Duration::from_millis(100);
 /// A longer line is no request of ours.
 const MAX_LINE: usize = 64 * 1024;
 
@@ -37,7 +40,12 @@ impl Socket {
         let (asked, requests) = mpsc::channel(REQUESTS);
         let all = lines.clone();
         tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
+            loop {
+                let Ok((stream, _)) = listener.accept().await else {
+                    // Out of descriptors, most likely: a moment later there may be some.
+                    sleep(RETRY).await;
+                    continue;
+                };
                 let peer = Peer { hello: hello.clone(), lines: all.subscribe(), asked: asked.clone() };
                 tokio::spawn(async move {
                     if let Err(error) = peer.serve(stream).await {

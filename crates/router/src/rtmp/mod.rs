@@ -1,5 +1,6 @@
 //! The RTMP listener and what one connection goes through.
 
+mod chunks;
 mod session;
 
 use std::io;
@@ -19,6 +20,7 @@ use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 use self::session::{Fault, Request, Session};
+use crate::connections::{Connections, Listed, State};
 use crate::hub::{Hub, Publisher, Reader, Reading};
 use crate::path::Address;
 
@@ -37,9 +39,14 @@ const MAX_CONNECTIONS: usize = 512;
 const READ_BUFFER: usize = 64 << 10;
 
 /// Accepts connections until `stop`, then ends those that it has.
-pub(crate) async fn serve(listener: TcpListener, hub: Arc<Hub>, stop: CancellationToken) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    hub: Arc<Hub>,
+    connections: Arc<Connections>,
+    stop: CancellationToken,
+) {
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let connections = TaskTracker::new();
+    let tasks = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -58,17 +65,18 @@ pub(crate) async fn serve(listener: TcpListener, hub: Arc<Hub>, stop: Cancellati
             warn!(%peer, limit = MAX_CONNECTIONS, "connection refused, too many");
             continue;
         };
+        let id = Uuid::new_v4();
         let connection = Connection {
-            id: Uuid::new_v4(),
+            id,
             peer,
             hub: hub.clone(),
         };
+        let listed = connections.open(id, peer);
         let stop = stop.clone();
-        connections.spawn(async move {
+        tasks.spawn(async move {
             let _permit = permit;
-            let (id, peer) = (connection.id, connection.peer);
-            // The chunk layer of the library may panic on what no encoder sends; its task is all that ends.
-            let task = tokio::spawn(stop.run_until_cancelled_owned(connection.run(socket)));
+            // Were anything here to panic on what a peer sends, that peer's task is all that ends.
+            let task = tokio::spawn(stop.run_until_cancelled_owned(connection.run(socket, listed)));
             match task.await {
                 Ok(Some(Err(error))) => info!(%id, %peer, %error, "connection closed"),
                 Ok(_) => debug!(%id, %peer, "connection closed"),
@@ -76,8 +84,8 @@ pub(crate) async fn serve(listener: TcpListener, hub: Arc<Hub>, stop: Cancellati
             }
         });
     }
-    connections.close();
-    connections.wait().await;
+    tasks.close();
+    tasks.wait().await;
 }
 
 /// Why a connection ended before its time.
@@ -113,10 +121,11 @@ struct Wire {
     write: OwnedWriteHalf,
     buffer: Vec<u8>,
     session: Session,
+    listed: Listed,
 }
 
 impl Connection {
-    async fn run(self, mut socket: TcpStream) -> Result<(), End> {
+    async fn run(self, mut socket: TcpStream, listed: Listed) -> Result<(), End> {
         socket.set_nodelay(true)?;
         debug!(id = %self.id, peer = %self.peer, "connection opened");
         let early = timeout(HANDSHAKE, handshake(&mut socket))
@@ -128,7 +137,9 @@ impl Connection {
             write,
             buffer: vec![0; READ_BUFFER],
             session: Session::new(),
+            listed,
         };
+        wire.listed.received(early.len());
         let mut requests = wire.session.input(&early)?;
         loop {
             wire.flush().await?;
@@ -149,6 +160,7 @@ impl Connection {
 
     async fn publish(self, mut wire: Wire, address: Address, stream: u32) -> Result<(), End> {
         info!(id = %self.id, path = address.path, peer = %self.peer, "publishing");
+        wire.listed.is(State::Publish, &address, wire.session.user_agent());
         wire.session.accept_publish(stream, &address.path)?;
         wire.flush().await?;
         let publisher = self.hub.publish(&address.path, &address.query, self.id);
@@ -185,6 +197,7 @@ impl Connection {
             return Err(end);
         };
         info!(id = %self.id, path = address.path, peer = %self.peer, "reading");
+        wire.listed.is(State::Read, &address, wire.session.user_agent());
         wire.session.accept_play(stream, &address.path)?;
         wire.flush().await?;
         loop {
@@ -231,7 +244,10 @@ impl Wire {
     async fn receive(&mut self) -> Result<Option<Vec<Request>>, End> {
         match self.read.read(&mut self.buffer).await? {
             0 => Ok(None),
-            length => Ok(Some(self.session.input(&self.buffer[..length])?)),
+            length => {
+                self.listed.received(length);
+                Ok(Some(self.session.input(&self.buffer[..length])?))
+            }
         }
     }
 
@@ -246,6 +262,7 @@ impl Wire {
             let sent = timeout(STALLED, self.write.write(output))
                 .await
                 .map_err(|_| End::Stalled)??;
+            self.listed.sent(sent);
             output = &output[sent..];
         }
         Ok(())

@@ -1,21 +1,23 @@
 //! The server's half of one RTMP connection after the handshake: bytes in, bytes and requests out, no I/O.
 //!
-//! It stands on `rml_rtmp`'s chunk and message layers rather than on its `ServerSession`, which hides the publisher's
-//! metadata, and which would unfold AMF values of any depth.
+//! It stands on `rml_rtmp`'s messages rather than on its `ServerSession`, which hides the publisher's metadata, and which
+//! would unfold AMF values of any depth; chunks are read by [`super::chunks`].
 
 use bytes::Bytes;
-use rml_rtmp::chunk_io::{ChunkDeserializer, ChunkSerializer};
+use rml_rtmp::chunk_io::ChunkSerializer;
 use rml_rtmp::messages::{MessagePayload, PeerBandwidthLimitType, RtmpMessage, UserControlEventType};
-use rml_rtmp::rml_amf0::Amf0Value;
+use rml_rtmp::rml_amf0::{self, Amf0Value};
 use rml_rtmp::time::RtmpTimestamp;
 
+use super::chunks::{Broken, Chunks};
 use crate::flv::{Kind, Message};
 use crate::path::{self, Address};
 
-/// Enough for a keyframe of 4K at high rates.
-const MAX_MESSAGE: usize = 8 << 20;
-/// Commands are a few hundred bytes; AMF nests, and unfolding it takes stack.
+/// Commands are a few hundred bytes.
 const MAX_AMF: usize = 8 << 10;
+/// AMF nests, and unfolding it takes stack: a command is no deeper than it has bytes that may open an object or an array.
+/// A long one has thirty.
+const MAX_OPENING: usize = 200;
 /// One header for almost every message.
 const CHUNK_SIZE: u32 = 64 << 10;
 const WINDOW: u32 = 2_500_000;
@@ -24,19 +26,21 @@ const WINDOW: u32 = 2_500_000;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
     #[error("chunk stream broken: {0}")]
-    Chunks(#[from] rml_rtmp::chunk_io::ChunkDeserializationError),
+    Chunks(#[from] Broken),
     #[error("message broken: {0}")]
     Message(#[from] rml_rtmp::messages::MessageDeserializationError),
     #[error("answer cannot be written: {0}")]
     Answer(#[from] rml_rtmp::chunk_io::ChunkSerializationError),
     #[error("answer cannot be written: {0}")]
     AnswerMessage(#[from] rml_rtmp::messages::MessageSerializationError),
-    #[error("message of more than {MAX_MESSAGE} bytes")]
-    TooLong,
     #[error("command of {0} bytes")]
     CommandTooLong(usize),
-    #[error("chunk size of {0}")]
-    ChunkSize(u32),
+    #[error("command too deep")]
+    CommandTooDeep,
+    #[error("command broken: {0}")]
+    Command(#[from] rml_amf0::Amf0DeserializationError),
+    #[error("command without a name")]
+    NoCommand,
     #[error("connect without app")]
     NoApp,
     #[error("{0}")]
@@ -60,45 +64,39 @@ pub(super) enum Request {
 }
 
 pub(super) struct Session {
-    deserializer: ChunkDeserializer,
+    chunks: Chunks,
     serializer: ChunkSerializer,
     app: String,
+    user_agent: String,
     next_stream: u32,
     output: Vec<u8>,
     received: u32,
     acknowledged: u32,
     peer_window: u32,
-    since_message: usize,
 }
 
 impl Session {
     pub(super) fn new() -> Session {
         Session {
-            deserializer: ChunkDeserializer::new(),
+            chunks: Chunks::new(),
             serializer: ChunkSerializer::new(),
             app: String::new(),
+            user_agent: String::new(),
             next_stream: 1,
             output: Vec::new(),
             received: 0,
             acknowledged: 0,
             peer_window: 0,
-            since_message: 0,
         }
     }
 
     /// Takes bytes from the peer. What is to be sent to it waits in [`Session::take_output`].
     pub(super) fn input(&mut self, bytes: &[u8]) -> Result<Vec<Request>, Fault> {
         self.received = self.received.wrapping_add(bytes.len() as u32);
-        self.since_message += bytes.len();
         let mut requests = Vec::new();
-        let mut fresh = bytes;
-        while let Some(payload) = self.deserializer.get_next_message(fresh)? {
-            fresh = &[];
-            self.since_message = 0;
+        self.chunks.push(bytes);
+        while let Some(payload) = self.chunks.next()? {
             requests.extend(self.message(payload)?);
-        }
-        if self.since_message > MAX_MESSAGE {
-            return Err(Fault::TooLong);
         }
         if self.peer_window > 0 && self.received.wrapping_sub(self.acknowledged) >= self.peer_window {
             self.acknowledged = self.received;
@@ -110,6 +108,11 @@ impl Session {
             )?;
         }
         Ok(requests)
+    }
+
+    /// What the peer says it is; empty before it has connected.
+    pub(super) fn user_agent(&self) -> &str {
+        &self.user_agent
     }
 
     /// What is to be sent to the peer.
@@ -177,16 +180,18 @@ impl Session {
     }
 
     fn control_or_command(&mut self, payload: &MessagePayload) -> Result<Option<Request>, Fault> {
-        if matches!(payload.type_id, 17 | 20) && payload.data.len() > MAX_AMF {
-            return Err(Fault::CommandTooLong(payload.data.len()));
+        match payload.type_id {
+            1..=6 => self.control_message(payload).map(|()| None),
+            17 | 20 => self.command(Call::read(payload)?, payload.message_stream_id),
+            // What else there is may nest as deep as it is long, and nobody here asks for it.
+            _ => Ok(None),
         }
+    }
+
+    fn control_message(&mut self, payload: &MessagePayload) -> Result<(), Fault> {
         match payload.to_rtmp_message()? {
-            RtmpMessage::SetChunkSize { size } => {
-                if size == 0 || size as usize > MAX_MESSAGE {
-                    return Err(Fault::ChunkSize(size));
-                }
-                self.deserializer.set_max_chunk_size(size as usize)?;
-            }
+            RtmpMessage::SetChunkSize { size } => self.chunks.set_size(size)?,
+            RtmpMessage::Abort { stream_id } => self.chunks.abort(stream_id),
             RtmpMessage::WindowAcknowledgement { size } => self.peer_window = size,
             RtmpMessage::UserControl {
                 event_type: UserControlEventType::PingRequest,
@@ -204,26 +209,13 @@ impl Session {
                     0,
                 )?;
             }
-            RtmpMessage::Amf0Command {
-                command_name,
-                transaction_id,
-                command_object,
-                additional_arguments,
-            } => {
-                let call = Call {
-                    transaction_id,
-                    object: command_object,
-                    arguments: additional_arguments,
-                };
-                return self.command(&command_name, call, payload.message_stream_id);
-            }
             _ => {}
         }
-        Ok(None)
+        Ok(())
     }
 
-    fn command(&mut self, name: &str, call: Call, stream: u32) -> Result<Option<Request>, Fault> {
-        match name {
+    fn command(&mut self, call: Call, stream: u32) -> Result<Option<Request>, Fault> {
+        match call.command.as_str() {
             "connect" => self.connect(call)?,
             "createStream" => {
                 let stream = f64::from(self.next_stream);
@@ -252,6 +244,9 @@ impl Session {
             return Err(Fault::NoApp);
         };
         self.app = app;
+        if let Some(Amf0Value::Utf8String(user_agent)) = properties.remove("flashVer") {
+            self.user_agent = user_agent;
+        }
         self.send(RtmpMessage::WindowAcknowledgement { size: WINDOW }, 0)?;
         self.send(
             RtmpMessage::SetPeerBandwidth {
@@ -326,12 +321,41 @@ impl Session {
 }
 
 struct Call {
+    command: String,
     transaction_id: f64,
     object: Amf0Value,
     arguments: Vec<Amf0Value>,
 }
 
 impl Call {
+    /// Values that are left out are nothing: `rml_rtmp`'s own reading of a command panics without all three.
+    fn read(payload: &MessagePayload) -> Result<Call, Fault> {
+        if payload.data.len() > MAX_AMF {
+            return Err(Fault::CommandTooLong(payload.data.len()));
+        }
+        let data = match payload.type_id {
+            17 => payload.data.strip_prefix(&[0]).unwrap_or(&payload.data),
+            _ => &payload.data,
+        };
+        if data.iter().filter(|byte| matches!(byte, 3 | 8 | 10)).count() > MAX_OPENING {
+            return Err(Fault::CommandTooDeep);
+        }
+        let mut values = rml_amf0::deserialize(&mut &*data)?.into_iter();
+        let Some(Amf0Value::Utf8String(command)) = values.next() else {
+            return Err(Fault::NoCommand);
+        };
+        let transaction_id = match values.next() {
+            Some(Amf0Value::Number(id)) => id,
+            _ => 0.0,
+        };
+        Ok(Call {
+            command,
+            transaction_id,
+            object: values.next().unwrap_or(Amf0Value::Null),
+            arguments: values.collect(),
+        })
+    }
+
     fn name(&self) -> &str {
         match self.arguments.first() {
             Some(Amf0Value::Utf8String(name)) => name,
@@ -361,3 +385,7 @@ fn object<const N: usize>(properties: [(&str, Amf0Value); N]) -> Amf0Value {
             .collect(),
     )
 }
+
+#[cfg(test)]
+#[path = "session_test.rs"]
+mod tests;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::media::{aac_header, avc_header, keyframe};
 use crate::peer::Peer;
-use crate::server::{Call, Orchestrator, Server};
+use crate::server::{Call, Orchestrator, Server, until};
 
 #[tokio::test]
 async fn nobody_reads_before_both_tracks_are_known() {
@@ -160,6 +160,64 @@ async fn the_list_is_mediamtx_s_in_shape_and_paging() {
     let (_, info) = server.api("/v3/info").await;
     assert!(info["version"].as_str().unwrap().starts_with("dragoman-router "));
     assert!(info["started"].is_string());
+}
+
+#[tokio::test]
+async fn a_connection_tells_its_query_like_mediamtx_until_it_is_closed() {
+    let server = Server::start().await;
+    let query = "source=en&targets=es,fr&pass=a%26b";
+    let mut publisher = Peer::publishing_at(&server, "live/x", &format!("in?{query}")).await;
+    publisher.video(0, avc_header()).await;
+    publisher.audio(0, aac_header()).await;
+    let item = server.listed("live/x/in", |_| true).await;
+    let place = |id: &str| format!("/v3/rtmpconns/get/{id}");
+    let publishing = place(&source(&item));
+    let (status, mut connection) = server.api(&publishing).await;
+    assert_eq!(status, 200);
+
+    let _reader = Peer::reading(&server).await;
+    let item = server.listed("live/x/in", |item| item["readers"][0].is_object()).await;
+    let (_, reading) = server.api(&place(item["readers"][0]["id"].as_str().unwrap())).await;
+    assert_eq!(
+        (&reading["state"], &reading["path"], &reading["query"]),
+        (&json!("read"), &json!("live/x/in"), &json!("user=a&pass=b"))
+    );
+
+    for (name, shown) in [("id", "<id>"), ("remoteAddr", "<address>"), ("created", "<time>")] {
+        assert!(connection[name].is_string());
+        connection[name] = json!(shown);
+    }
+    for name in ["inboundBytes", "bytesReceived", "outboundBytes", "bytesSent"] {
+        assert!(connection[name].as_u64().unwrap() > 51, "{name}");
+        connection[name] = json!(0);
+    }
+    insta::assert_json_snapshot!(connection, @r#"
+    {
+      "bytesReceived": 0,
+      "bytesSent": 0,
+      "created": "<time>",
+      "id": "<id>",
+      "inboundBytes": 0,
+      "outboundBytes": 0,
+      "path": "live/x/in",
+      "query": "source=en&targets=es,fr&pass=a%26b",
+      "remoteAddr": "<address>",
+      "state": "publish",
+      "user": "",
+      "userAgent": "WIN 23,0,0,207"
+    }
+    "#);
+
+    drop(publisher);
+    let (status, refusal) = until("the end of a connection that is closed", || async {
+        Some(server.api(&publishing).await).filter(|(status, _)| *status != 200)
+    })
+    .await;
+    assert_eq!(
+        (status, refusal),
+        (404, json!({"status": "error", "error": "connection not found"}))
+    );
+    assert_eq!(server.api(&place("xyz")).await.0, 400);
 }
 
 fn source(item: &Value) -> String {

@@ -71,8 +71,9 @@ impl Make for Again {
     }
 
     fn dub(&self, job: &Job, target: &JobTarget) -> (String, Vec<i16>) {
-        let mut samples = resample(&job.pcm, cut::RATE, DUB_RATE);
-        samples.truncate(dub_len(job.pcm.len()));
+        // Both rates are ours; were they not convertible, the dub would be silent.
+        let mut samples = resample(&job.pcm, cut::RATE, DUB_RATE).unwrap_or_default();
+        samples.resize(dub_len(job.pcm.len()), 0);
         (format!("[echo {}] utterance {}", target.lang, job.utterance), samples)
     }
 

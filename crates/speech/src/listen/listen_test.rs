@@ -22,7 +22,7 @@ fn speech() -> Vec<i16> {
 
 /// Everything heard of `samples` that come from `from_ns` on in blocks of the given sizes.
 fn hear(samples: &[i16], from_ns: i64, blocks: &[usize]) -> Vec<Heard> {
-    let mut listener = Listener::new(RATE, from_ns, CUTS);
+    let mut listener = Listener::new(RATE, from_ns, CUTS).unwrap();
     let mut heard = Vec::new();
     let (mut at, mut sizes) = (0, blocks.iter().cycle());
     while at < samples.len() {
@@ -125,7 +125,7 @@ fn held_music_is_no_speech_and_hides_no_pause() {
 
 #[test]
 fn a_gap_ends_the_utterance_and_anchors_a_new_run() {
-    let mut listener = Listener::new(RATE, 0, CUTS);
+    let mut listener = Listener::new(RATE, 0, CUTS).unwrap();
     let mut heard = Vec::new();
     listener.push(0, true, &[silence(300), voice(800)].concat(), &mut heard);
     let taken = listener.push(60_000 * MS + 7, true, &[silence(300), voice(800)].concat(), &mut heard);
@@ -139,8 +139,8 @@ fn a_gap_ends_the_utterance_and_anchors_a_new_run() {
 
 #[test]
 fn other_rates_keep_media_time() {
-    let samples = crate::resample::resample(&speech(), RATE, 48_000);
-    let mut listener = Listener::new(48_000, 0, CUTS);
+    let samples = crate::resample::resample(&speech(), RATE, 48_000).unwrap();
+    let mut listener = Listener::new(48_000, 0, CUTS).unwrap();
     let mut heard = Vec::new();
     for (n, block) in samples.chunks(960).enumerate() {
         listener.push(n as i64 * 20 * MS, n == 0, block, &mut heard);
@@ -159,7 +159,7 @@ fn other_rates_keep_media_time() {
 
 #[test]
 fn nothing_starts_before_the_earliest() {
-    let mut listener = Listener::new(RATE, 0, CUTS);
+    let mut listener = Listener::new(RATE, 0, CUTS).unwrap();
     let (mut heard, mut earliest) = (Vec::new(), i64::MIN);
     for (n, block) in speech().chunks(320).enumerate() {
         let seen = heard.len();
@@ -184,7 +184,7 @@ proptest! {
     #[test]
     fn audio_sent_again_changes_nothing(cut_ms in 200usize..7_000, again_ms in 0usize..2_000, off_ns in -30_000i64..30_000) {
         let samples = speech();
-        let mut listener = Listener::new(RATE, 0, CUTS);
+        let mut listener = Listener::new(RATE, 0, CUTS).unwrap();
         let mut heard = Vec::new();
         let cut = cut_ms * 16;
         listener.push(0, true, &samples[..cut], &mut heard);

@@ -13,7 +13,7 @@ use dragoman_protocol::Cut;
 
 use self::cut::{Cutter, Event, RATE, Settings};
 use self::vad::Vad;
-use crate::resample::Resampler;
+use crate::resample::{Resampler, Unsupported};
 
 const NS_PER_S: i128 = 1_000_000_000;
 /// Nanoseconds of one sample at [`RATE`], without a remainder.
@@ -61,6 +61,8 @@ pub struct Taken {
 pub struct Listener {
     rate: u32,
     settings: Settings,
+    /// None where the source has our rate.
+    resampler: Option<Resampler>,
     run: Option<Run>,
     /// Media time after the last sample, where there is no run.
     position_ns: i64,
@@ -72,7 +74,6 @@ struct Run {
     anchor_ns: i64,
     /// Source samples.
     received: u64,
-    resampler: Option<Resampler>,
     vad: Vad,
     cutter: Cutter,
     /// Sound at [`RATE`] from sample `base` of the run on, as far back as an utterance can begin.
@@ -82,14 +83,16 @@ struct Run {
 
 impl Listener {
     /// Listens from media time `from_ns` on, to `rate` samples per second.
-    pub fn new(rate: u32, from_ns: i64, settings: Settings) -> Self {
-        Self {
+    pub fn new(rate: u32, from_ns: i64, settings: Settings) -> Result<Self, Unsupported> {
+        let resampler = (rate != RATE).then(|| Resampler::new(rate, RATE)).transpose()?;
+        Ok(Self {
             rate,
             settings,
+            resampler,
             run: None,
             position_ns: from_ns,
             anchor: None,
-        }
+        })
     }
 
     /// Takes a frame. `anchored`: its pts begins a run, unless it goes on or overlaps with what was heard.
@@ -109,9 +112,9 @@ impl Listener {
             } else {
                 self.position_ns
             };
-            let (rate, settings) = (self.rate, self.settings);
-            let run = self.run.get_or_insert_with(|| Run::new(anchor_ns, rate, settings));
-            run.push(samples, heard);
+            let settings = self.settings;
+            let run = self.run.get_or_insert_with(|| Run::new(anchor_ns, settings));
+            run.push(samples, self.resampler.as_mut(), heard);
             self.position_ns = self.position_ns();
         }
         Taken { skipped, gap }
@@ -121,7 +124,7 @@ impl Listener {
     pub fn finish(&mut self, heard: &mut Vec<Heard>) {
         self.position_ns = self.position_ns();
         if let Some(run) = self.run.take() {
-            run.finish(heard);
+            run.finish(self.resampler.as_mut(), heard);
         }
     }
 
@@ -159,12 +162,10 @@ impl Listener {
 }
 
 impl Run {
-    fn new(anchor_ns: i64, rate: u32, settings: Settings) -> Self {
-        let resampler = (rate != RATE).then(|| Resampler::new(rate, RATE));
+    fn new(anchor_ns: i64, settings: Settings) -> Self {
         Self {
             anchor_ns,
             received: 0,
-            resampler,
             vad: Vad::new(),
             cutter: Cutter::new(settings),
             pcm: Vec::new(),
@@ -172,10 +173,10 @@ impl Run {
         }
     }
 
-    fn push(&mut self, samples: &[i16], heard: &mut Vec<Heard>) {
+    fn push(&mut self, samples: &[i16], resampler: Option<&mut Resampler>, heard: &mut Vec<Heard>) {
         self.received += samples.len() as u64;
         let from = self.pcm.len();
-        match &mut self.resampler {
+        match resampler {
             Some(resampler) => resampler.push(samples, &mut self.pcm),
             None => self.pcm.extend_from_slice(samples),
         }
@@ -188,8 +189,8 @@ impl Run {
         }
     }
 
-    fn finish(mut self, heard: &mut Vec<Heard>) {
-        if let Some(resampler) = self.resampler.take() {
+    fn finish(mut self, resampler: Option<&mut Resampler>, heard: &mut Vec<Heard>) {
+        if let Some(resampler) = resampler {
             let from = self.pcm.len();
             resampler.finish(&mut self.pcm);
             self.listen(from, heard);

@@ -14,6 +14,7 @@ use super::registry::Attach;
 use super::state::State;
 use super::track::Output;
 use crate::engine::{Arrival, Sink};
+use crate::listen::Listener;
 use crate::server::{DRAIN, Service};
 
 /// How exact liveness, deadlines and the resume time are kept.
@@ -41,15 +42,22 @@ enum End {
 }
 
 impl Actor {
-    /// A session for `start`, attached to `link`.
-    pub(super) fn new(service: Arc<Service>, start: Start, link: Link, permit: OwnedSemaphorePermit) -> Self {
+    /// A session for `start` that hears by `listener`, attached to `link`.
+    pub(super) fn new(
+        service: Arc<Service>,
+        start: Start,
+        listener: Listener,
+        link: Link,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
         let token = uuid::Uuid::new_v4().to_string();
         let (sender, events) = Sink::channel();
         let (attach, attaches) = mpsc::channel(ATTACHES);
         service.registry.insert(token.clone(), attach);
         service.metrics.sessions.inc();
         let (engine, metrics) = (Arc::clone(&service.engine), Arc::clone(&service.metrics));
-        let state = State::new(start, token.clone(), engine, metrics, sender, Instant::now().into_std());
+        let now = Instant::now().into_std();
+        let state = State::new(start, token.clone(), listener, engine, metrics, sender, now);
         Self {
             service,
             token,

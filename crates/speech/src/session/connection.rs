@@ -17,6 +17,7 @@ use tracing::Instrument;
 use super::actor::Actor;
 use super::registry::Attach;
 use crate::engine::Unsupported;
+use crate::listen::Listener;
 use crate::server::Service;
 
 /// Frames that were read and not taken yet (0.6 s at 20 ms). When full the socket is not read, and TCP slows the client down.
@@ -138,6 +139,12 @@ async fn join(
             .supports(&start.source, &target.lang, target.voice.as_deref());
         supported.map_err(|error: Unsupported| unsupported(error.code(), error.to_string()))?;
     }
+    // Before the session, so that it begins with one. In range but odd, such as 44101: nothing that a source has.
+    let listener = Listener::new(start.rate, start.from_ns, service.engine.cuts()).map_err(|error| Refused {
+        close: CloseCode::Malformed,
+        code: code::MALFORMED,
+        message: error.to_string(),
+    })?;
     let Some(link) = resume(&start, link, service).await else {
         return Ok(());
     };
@@ -152,7 +159,7 @@ async fn join(
             })?,
     };
     span.in_scope(|| tracing::info!(source = start.source, targets = start.targets.len(), "session begins"));
-    let actor = Actor::new(Arc::clone(service), start, link, permit);
+    let actor = Actor::new(Arc::clone(service), start, listener, link, permit);
     service.lifecycle.spawn(actor.run().instrument(span.clone()));
     Ok(())
 }

@@ -53,6 +53,7 @@ impl State {
     pub(super) fn new(
         start: Start,
         token: String,
+        listener: Listener,
         engine: Arc<dyn Engine>,
         metrics: Arc<Metrics>,
         events: mpsc::Sender<Arrival>,
@@ -65,9 +66,9 @@ impl State {
             .map(|target| Track::new(target.clone(), rate))
             .collect();
         let mut state = Self {
-            listener: Listener::new(start.rate, start.from_ns, engine.cuts()),
             start,
             token,
+            listener,
             engine,
             metrics,
             events,

@@ -193,6 +193,14 @@ async fn a_start_that_cannot_be_served_is_4003_or_4001() {
             "malformed",
             4001,
         ),
+        (
+            Start {
+                rate: 44_101,
+                ..start(&["es"])
+            },
+            "malformed",
+            4001,
+        ),
     ] {
         let story = server.client(&start).await.take_all().await;
         assert_eq!((story.errors[0].code.as_str(), story.closed.unwrap().0), (code, close));

@@ -42,7 +42,8 @@ async fn post(server: &Server, query: &str, body: Vec<u8>) -> reqwest::Response 
 async fn a_wav_is_dubbed() {
     let server = Server::start(&[("SPEECH_KEY", "k")]).await;
     let speech = [voice(900), silence(600), voice(600)].concat();
-    let stereo = wav(&dragoman_speech::resample::resample(&speech, 16_000, 44_100), 44_100, 2);
+    let resampled = dragoman_speech::resample::resample(&speech, 16_000, 44_100).unwrap();
+    let stereo = wav(&resampled, 44_100, 2);
     for body in [wav(&speech, 16_000, 1), stereo] {
         let response = post(&server, "?source=en&target=fr", body).await;
         assert_eq!(response.status(), StatusCode::OK);
@@ -72,6 +73,7 @@ async fn bad_posts_get_a_code() {
     for (query, body, status, code) in [
         ("", good(), 400, "bad_query"),
         ("?target=es", b"not a wav".to_vec(), 400, "bad_wav"),
+        ("?target=es", wav(&silence(300), 44_101, 1), 400, "bad_wav"),
         ("?target=auto", good(), 400, "unsupported_pair"),
         ("?target=es&voice=x", good(), 400, "unsupported_voice"),
         ("?target=es", wav(&silence(61_000), 16_000, 1), 413, "too_large"),

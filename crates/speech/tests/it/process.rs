@@ -1,6 +1,8 @@
 //! The program itself.
 
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Output, Stdio};
 
 fn run(arguments: &[&str], vars: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dragoman-speech"));
@@ -54,4 +56,43 @@ async fn health_asks_a_running_service() {
         .await
         .unwrap();
     assert_eq!((good.status.code(), bad.status.code()), (Some(0), Some(1)));
+}
+
+#[test]
+fn a_service_whose_log_nobody_reads_any_more_goes_on() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_dragoman-speech"))
+        .env_clear()
+        .envs([
+            ("SPEECH_LISTEN", "127.0.0.1:0"),
+            ("SPEECH_KEY", "k"),
+            ("LOG_FORMAT", "json"),
+        ])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let address = loop {
+        let line: serde_json::Value = serde_json::from_str(&log.next().unwrap().unwrap()).unwrap();
+        if line["message"] == "listening" {
+            break line["address"].as_str().unwrap().to_owned();
+        }
+    };
+    drop(log);
+    let ask = |request: String| -> String {
+        let mut socket = TcpStream::connect(&address).unwrap();
+        socket.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let rest = "HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    for _ in 0..3 {
+        // Each is logged.
+        assert!(ask(format!("POST /v1/dub?target=es {rest}")).starts_with("HTTP/1.1 401 "));
+        assert!(ask(format!("GET /healthz {rest}")).starts_with("HTTP/1.1 200 "));
+    }
+    let ended = child.try_wait().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(ended, None);
 }

@@ -19,7 +19,6 @@ use crate::child::Child;
 use crate::cli::{Input, Installing, Routing};
 use crate::compile;
 use crate::interrupt::Interrupt;
-use crate::needs::Scope;
 use crate::stack::{self, PortChoice, Stack};
 use crate::up::Dubbing;
 
@@ -56,7 +55,7 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        self.installing.ensure(Scope::Run)?;
+        self.installing.ensure()?;
         compile::binaries()?;
         let interrupt = Interrupt::install()?;
         let mut stack = Stack::start(&self.dubbing.options(self.routing.router, PortChoice::UsualOrFree))?;

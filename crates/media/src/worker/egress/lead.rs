@@ -43,9 +43,9 @@ impl Lead {
         }
     }
 
-    /// The router was away when the lead was to be sent: what comes now is live.
-    pub(super) fn give_up(&mut self) {
-        self.waiting = None;
+    /// The router was away when the lead was to be sent: what comes now is live. Gives back how many pictures go.
+    pub(super) fn give_up(&mut self) -> u64 {
+        self.waiting.take().map_or(0, |waiting| waiting.len() as u64)
     }
 }
 

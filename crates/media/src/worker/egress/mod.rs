@@ -88,7 +88,9 @@ pub(crate) struct Report {
     pub(crate) dropped_units: u64,
     pub(crate) is_taken: bool,
     /// The queue was full when a picture came: the ones that refer to it are of no use.
-    has_hole: bool,
+    skips_to_key: bool,
+    /// The queue was full when this decoder configuration came.
+    lost_header: Option<Tag>,
 }
 
 /// The sending end; cheap to clone.
@@ -141,12 +143,28 @@ impl Egress {
 
     /// Queues a tag; never waits.
     pub(crate) fn send(&self, tag: Tag) {
-        if let Err(TrySendError::Full(tag)) = self.queue.try_send(tag) {
-            self.with_report(|r| {
+        self.with_report(|r| {
+            if matches!(tag, Tag::Video { is_key: false, .. }) && r.skips_to_key {
                 r.dropped_units += 1;
-                r.has_hole |= !matches!(tag, Tag::Audio { .. });
-            });
-        }
+                return;
+            }
+            if matches!(tag, Tag::Video { .. })
+                && let Some(header) = r.lost_header.take()
+                && self.queue.try_send(header.clone()).is_err()
+            {
+                r.lost_header = Some(header);
+            }
+            let is_picture = matches!(tag, Tag::Video { .. });
+            match self.queue.try_send(tag) {
+                Ok(()) if is_picture => r.skips_to_key = false,
+                Err(TrySendError::Full(header @ Tag::VideoHeader { .. })) => r.lost_header = Some(header),
+                Err(TrySendError::Full(tag)) => {
+                    r.dropped_units += 1;
+                    r.skips_to_key |= matches!(tag, Tag::Video { .. });
+                }
+                Ok(()) | Err(TrySendError::Closed(_)) => {}
+            }
+        });
     }
 
     pub(crate) fn report(&self) -> Report {
@@ -189,12 +207,19 @@ impl Task {
                 Ok(publisher) => {
                     retry = RETRY[0];
                     let since = Instant::now();
-                    let Err(error) = self.publish(publisher, &cancel).await else { return };
+                    let Err(error) = self.publish(publisher, &cancel).await else {
+                        return;
+                    };
                     self.note_take_over(&error, since);
                     error
                 }
-                Err(error) => error,
+                Err(error) => {
+                    self.taken += u32::from(matches!(error, Error::Refused(_)));
+                    error
+                }
             };
+            let is_taken = self.taken >= TAKEN_TIMES;
+            self.report(|r| r.is_taken = is_taken);
             warn!(path = %self.path, %error, "programme is not published, trying again");
             self.report(|r| {
                 r.state = if r.connects > 0 { EgressState::Reconnecting } else { EgressState::Connecting };
@@ -208,10 +233,8 @@ impl Task {
     }
 
     fn note_take_over(&mut self, error: &Error, since: Instant) {
-        let is_taken = matches!(error, Error::Closed | Error::Refused(_)) && since.elapsed() < TAKEN_WITHIN;
+        let is_taken = error.is_close() && since.elapsed() < TAKEN_WITHIN;
         self.taken = if is_taken { self.taken + 1 } else { 0 };
-        let is_taken = self.taken >= TAKEN_TIMES;
-        self.report(|r| r.is_taken = is_taken);
     }
 
     /// Sends until the queue ends (`Ok`) or the connection does.
@@ -237,12 +260,14 @@ impl Task {
                     Some(tag) => {
                         self.remember(&tag);
                         for tag in self.lead.order(tag) {
-                            if let Some(at_ms) = tag.at_ms().filter(|_| !has_begun && tag.is_unit()) {
+                            if let Some(at_ms) = tag.at_ms().filter(|_| !has_begun && self.is_announced(&tag)) {
                                 has_begun = true;
                                 self.announce(&mut publisher, at_ms).await?;
                             }
                             if has_begun {
                                 self.send(&mut publisher, tag).await?;
+                            } else if tag.is_unit() {
+                                self.report(|r| r.dropped_units += 1);
                             }
                         }
                     }
@@ -265,6 +290,12 @@ impl Task {
             Tag::AudioHeader(body) => self.headers.audio = Some(body.clone()),
             Tag::Video { .. } | Tag::Audio { .. } => {}
         }
+    }
+
+    /// Whether `tag` is the first unit that can be sent: the configurations of both tracks go before it.
+    fn is_announced(&self, tag: &Tag) -> bool {
+        let has_video = self.headers.video.is_some() || !self.description.has_video;
+        tag.is_unit() && has_video && self.headers.audio.is_some()
     }
 
     async fn announce(&mut self, publisher: &mut Publisher, at_ms: u32) -> Result<(), Error> {
@@ -298,9 +329,6 @@ impl Task {
     async fn send(&mut self, publisher: &mut Publisher, tag: Tag) -> Result<(), Error> {
         match tag {
             Tag::Video { at_ms, body, is_key, arrival } => {
-                let mut has_hole = false;
-                self.report(|r| has_hole = std::mem::take(&mut r.has_hole));
-                self.needs_key |= has_hole;
                 if self.needs_key && !is_key {
                     self.report(|r| r.dropped_units += 1);
                     return Ok(());
@@ -334,7 +362,8 @@ impl Task {
                     None => return false,
                     Some(tag) => {
                         self.remember(&tag);
-                        self.lead.give_up();
+                        let waited = self.lead.give_up();
+                        self.report(|r| r.dropped_units += waited);
                         if tag.is_unit() {
                             self.report(|r| r.dropped_units += 1);
                         }

@@ -45,6 +45,24 @@ pub(crate) enum Error {
     Protocol(String),
 }
 
+impl Error {
+    /// Whether the router ended the connection by its own will: a connection that is closed while we write to it looks
+    /// like a fault of the network.
+    pub(crate) fn is_close(&self) -> bool {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        match self {
+            Self::Closed | Self::Refused(_) => true,
+            Self::Io(error) => {
+                matches!(
+                    error.kind(),
+                    BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
+                )
+            }
+            Self::Url | Self::Timeout(_) | Self::Protocol(_) => false,
+        }
+    }
+}
+
 fn protocol(error: impl std::fmt::Debug) -> Error {
     Error::Protocol(format!("{error:?}"))
 }

@@ -62,15 +62,41 @@ fn unpack_of(caps: &gst::StructureRef) -> Result<&'static [&'static str]> {
     })
 }
 
+const VIDEO_SINK: &str = "ingest-video";
+const AUDIO_SINK: &str = "ingest-sound";
+
+fn discard(pipeline: &gst::Pipeline, pad: &gst::Pad) -> Result<()> {
+    let sink = gst::ElementFactory::make("fakesink")
+        .property("sync", false)
+        .property("async", false)
+        .build()?;
+    pipeline.add(&sink)?;
+    let entry = sink
+        .static_pad("sink")
+        .ok_or_else(|| anyhow!("a sink without an entry"))?;
+    pad.link(&entry)?;
+    sink.sync_state_with_parent()?;
+    Ok(())
+}
+
+fn is_audio(caps: &gst::StructureRef) -> bool {
+    caps.name().starts_with("audio/") || caps.get::<&str>("media").is_ok_and(|m| m == "audio")
+}
+
 /// What kind of branch a demuxer's pad wants.
-pub(super) fn is_video(caps: &gst::StructureRef) -> bool {
+fn is_video(caps: &gst::StructureRef) -> bool {
     caps.name().starts_with("video/") || caps.get::<&str>("media").is_ok_and(|m| m == "video")
 }
 
-/// Builds a branch for `pad` and links it.
+/// Builds a branch for `pad` and links it: for the first picture and the first sound; what else a source has (a second
+/// language, captions, data) goes nowhere.
 pub(super) fn attach(pipeline: &gst::Pipeline, pad: &gst::Pad, stamps: Stamps, sink: &Sink) -> Result<()> {
     let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
     let structure = caps.structure(0).ok_or_else(|| anyhow!("a track without a format"))?;
+    let name = if is_video(structure) { VIDEO_SINK } else { AUDIO_SINK };
+    if !(is_video(structure) || is_audio(structure)) || pipeline.by_name(name).is_some() {
+        return discard(pipeline, pad);
+    }
     let (names, appsink) = if is_video(structure) {
         (unpack_of(structure)?.to_vec(), video_sink(stamps, sink.clone()))
     } else {
@@ -166,7 +192,9 @@ fn video_sink(stamps: Stamps, sink: Sink) -> gst_app::AppSink {
     let caps = gst::Caps::builder("video/x-h264").field("stream-format", "avc").field("alignment", "au").build();
     let mut known: Option<gst::Caps> = None;
     let mut config: Option<Bytes> = None;
-    app_sink("ingest-video", &caps, move |sample| {
+    // A picture was dropped: the ones that refer to it are of no use.
+    let mut skips_to_key = false;
+    app_sink(VIDEO_SINK, &caps, move |sample| {
         let arrival = clock::now();
         if let Some(caps) = sample.caps()
             && known.as_deref() != Some(caps)
@@ -177,8 +205,17 @@ fn video_sink(stamps: Stamps, sink: Sink) -> gst_app::AppSink {
                 sink.describe(Input::VideoSize(size));
             }
         }
-        if let Some(picture) = picture(sample, stamps, arrival, config.take()) {
-            sink.unit(Input::Picture(picture), arrival);
+        let Some(picture) = picture(sample, stamps, arrival, config.take()) else {
+            return;
+        };
+        if skips_to_key && !picture.is_key {
+            sink.drop_unit();
+            return;
+        }
+        let header = picture.header.clone();
+        skips_to_key = !sink.unit(Input::Picture(picture), arrival);
+        if skips_to_key {
+            config = header;
         }
     })
 }
@@ -212,7 +249,7 @@ fn audio_sink(stamps: Stamps, sink: Sink) -> gst_app::AppSink {
         .field("channels", 2)
         .field("layout", "interleaved")
         .build();
-    app_sink("ingest-sound", &caps, move |sample| {
+    app_sink(AUDIO_SINK, &caps, move |sample| {
         let arrival = clock::now();
         let Some(buffer) = sample.buffer() else { return };
         let Some(pts) = stamp_of(buffer.pts(), sample, stamps) else { return };
@@ -233,15 +270,21 @@ impl Sink {
         let _ = self.inputs.try_send(input);
     }
 
-    /// A unit. When the pacer does not keep up the unit is dropped and counted: nothing here may wait.
-    fn unit(&self, input: Input, arrival: Clock) {
+    /// A unit. When the pacer does not keep up the unit is dropped and counted, and this is false: nothing here may wait.
+    fn unit(&self, input: Input, arrival: Clock) -> bool {
         self.pace.last_unit_ns.store(arrival.ns(), Ordering::Relaxed);
         if matches!(input, Input::Picture(_)) {
             self.pace.has_picture.store(true, Ordering::Relaxed);
         }
-        if self.inputs.try_send(input).is_err() {
-            self.pace.dropped.fetch_add(1, Ordering::Relaxed);
+        let is_taken = self.inputs.try_send(input).is_ok();
+        if !is_taken {
+            self.drop_unit();
         }
+        is_taken
+    }
+
+    fn drop_unit(&self) {
+        self.pace.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn pace(&self) -> &Arc<Pace> {

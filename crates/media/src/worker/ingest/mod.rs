@@ -25,8 +25,11 @@ const RETRY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)
 const SILENT: Span = Span::from_secs(4);
 /// How often that is looked at.
 const LOOK: Duration = Duration::from_millis(250);
-/// Sound without the listed picture for this long: the router cannot give it over RTMP, RTSP can.
-const NO_PICTURE: Span = Span::from_secs(5);
+/// Sound without the listed picture for this long, which is longer than the usual GOP: the router cannot give it over
+/// RTMP, RTSP can.
+const NO_PICTURE: Span = Span::from_secs(11);
+/// A connection over which nothing came for this long is not believed to have the stream's new publisher.
+const IDLE: Span = Span::from_secs(1);
 /// MediaMTX closes an RTMP reader whose stamps it cannot serve; so many short lives in a row are that.
 const SHORT_LIVES: u32 = 3;
 /// A life shorter than this is a short one.
@@ -89,6 +92,8 @@ pub(crate) struct Ingest {
     requests: mpsc::Receiver<Request>,
     cancel: CancellationToken,
     uses_rtsp: bool,
+    /// The next attempt is by RTSP.
+    wants_rtsp: bool,
     short_lives: u32,
 }
 
@@ -103,7 +108,7 @@ impl Ingest {
         let pace = Arc::<Pace>::default();
         let sink = Sink { inputs, pace: pace.clone() };
         let uses_rtsp = spec.url.starts_with("rtsp");
-        (Self { spec, grace, sink, requests, cancel, uses_rtsp, short_lives: 0 }, pace)
+        (Self { spec, grace, sink, requests, cancel, uses_rtsp, wants_rtsp: false, short_lives: 0 }, pace)
     }
 
     /// Runs to the end of the session.
@@ -119,7 +124,9 @@ impl Ingest {
                 Life::Ended(Ended::Refused(reason)) => return Outcome::Refused(reason),
                 Life::Ended(Ended::Lost(reason)) => reason,
             };
-            if self.last_unit() > before {
+            let came = self.last_unit() > before;
+            self.consider_transport(came, lived.elapsed());
+            if came {
                 has_come = true;
                 away_since = Instant::now();
                 retry = RETRY[0];
@@ -129,7 +136,6 @@ impl Ingest {
             if away_since.elapsed() >= self.grace {
                 return if has_come { Outcome::Gone } else { Outcome::NeverCame(reason) };
             }
-            self.consider_rtsp(lived.elapsed(), has_come);
             tokio::select! {
                 () = self.cancel.cancelled() => return Outcome::Cancelled,
                 _ = self.requests.recv() => retry = RETRY[0],
@@ -142,13 +148,24 @@ impl Ingest {
         self.sink.pace().last_unit_ns.load(Ordering::Relaxed)
     }
 
-    /// A picture that RTMP does not give, or closes us for, may come by RTSP.
-    fn consider_rtsp(&mut self, lived: Duration, has_come: bool) {
-        self.short_lives = if has_come && lived < SHORT_LIFE { self.short_lives + 1 } else { 0 };
-        if self.short_lives >= SHORT_LIVES && self.spec.rtsp_url.is_some() && !self.uses_rtsp {
-            warn!("the router closes us again and again over RTMP, pulling by RTSP");
-            self.uses_rtsp = true;
+    /// MediaMTX closes RTMP readers whose stamps it cannot serve, and serves them by RTSP; where RTSP gives nothing at
+    /// all, RTMP is the better hope.
+    fn consider_transport(&mut self, came: bool, lived: Duration) {
+        if !came {
+            self.uses_rtsp = self.spec.url.starts_with("rtsp") || self.wants_rtsp;
+            self.wants_rtsp = false;
+            return;
         }
+        self.short_lives = if lived < SHORT_LIFE { self.short_lives + 1 } else { 0 };
+        if self.short_lives >= SHORT_LIVES && self.can_switch() {
+            warn!("the router closes us again and again over RTMP, pulling by RTSP");
+            self.wants_rtsp = true;
+        }
+        self.uses_rtsp |= std::mem::take(&mut self.wants_rtsp);
+    }
+
+    fn can_switch(&self) -> bool {
+        !self.uses_rtsp && self.spec.rtsp_url.is_some()
     }
 
     /// The pacer must know, so this waits; off the runtime, since the pacer may be busy with a burst.
@@ -185,7 +202,9 @@ impl Ingest {
             tokio::select! {
                 biased;
                 () = self.cancel.cancelled() => return Life::Cancelled,
-                request = self.requests.recv() => if request.is_some() {
+                // The routers close their readers at a take-over, so that a connection that gives something has the new
+                // publisher already.
+                request = self.requests.recv() => if request.is_some() && self.silence(started) > IDLE {
                     return Life::Ended(Ended::Lost("another publisher has taken the stream".to_owned()));
                 },
                 look = timeout_at(next_look, ended.recv()) => match look {
@@ -203,20 +222,21 @@ impl Ingest {
 
     /// What is wrong with a connection that says nothing itself.
     fn complaint(&mut self, started: Clock) -> Option<String> {
-        let now = clock::now();
-        let last = Clock::from_ns(self.last_unit());
-        if now - last.max(started) > SILENT {
-            return Some("the source sends nothing".to_owned());
-        }
         let wants_picture = self.spec.tracks.is_some_and(|t| t.video);
         let has_picture = self.sink.pace().has_picture.load(Ordering::Relaxed);
-        let can_switch = !self.uses_rtsp && self.spec.rtsp_url.is_some();
-        if wants_picture && !has_picture && can_switch && now - started > NO_PICTURE {
+        let lacks_picture = wants_picture && !has_picture && self.can_switch();
+        let is_silent = self.silence(started) > SILENT;
+        if lacks_picture && (is_silent || clock::now() - started > NO_PICTURE) {
             warn!("the router lists a picture but gives none over RTMP, pulling by RTSP");
-            self.uses_rtsp = true;
+            self.wants_rtsp = true;
             return Some("no picture over RTMP".to_owned());
         }
-        None
+        is_silent.then(|| "the source sends nothing".to_owned())
+    }
+
+    /// How long nothing has come on this connection.
+    fn silence(&self, started: Clock) -> Span {
+        clock::now() - Clock::from_ns(self.last_unit()).max(started)
     }
 }
 

@@ -11,7 +11,7 @@ use super::branch::{self, Stamps};
 use super::{Ended, Sink};
 
 /// Elements that an ingest needs in any case; those of rarer codecs are asked for when they come.
-pub(crate) const ELEMENTS: [&str; 12] = [
+pub(crate) const ELEMENTS: [&str; 13] = [
     "rtmp2src",
     "flvdemux",
     "rtspsrc",
@@ -24,6 +24,7 @@ pub(crate) const ELEMENTS: [&str; 12] = [
     "audioconvert",
     "audioresample",
     "appsink",
+    "fakesink",
 ];
 /// rtspsrc's own patience with a silent connection, in microseconds; ours is shorter.
 const RTSP_TIMEOUT_US: u64 = 5_000_000;

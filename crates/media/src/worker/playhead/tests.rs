@@ -244,6 +244,66 @@ fn a_publisher_that_comes_back_is_met_by_silence_and_rising_time() {
 }
 
 #[test]
+fn a_stall_within_the_hold_is_not_seen() {
+    let mut sim = Sim::new(config(2_500, BOTH));
+    sim.live(0, 9_000, 0, |t| if t >= 4_000 { (6_300 - t).max(0) } else { 0 });
+    assert_eq!(sim.playhead.discontinuities(), 0);
+    assert!(sim.sounds().all(|s| s.0 < 0 || (s.1 == 0 && s.2 == s.0 as f32)));
+    assert!(
+        sim.pictures()
+            .collect::<Vec<_>>()
+            .windows(2)
+            .all(|w| w[1].2 == w[0].2 + 40),
+        "in their rhythm"
+    );
+}
+
+#[test]
+fn a_listed_picture_that_never_comes_is_not_waited_for() {
+    let mut sim = Sim::new(config(0, BOTH));
+    for t in (0..20_000).step_by(20) {
+        sim.step_to(t);
+        sim.sound(t);
+    }
+    assert!(sim.sounds().next().is_some_and(|s| (15_000..15_010).contains(&s.3)));
+}
+
+#[test]
+fn a_picture_without_keyframes_starts_all_the_same() {
+    let mut sim = Sim::new(config(0, BOTH));
+    for t in (0..20_000).step_by(40) {
+        sim.step_to(t);
+        sim.picture(t, false, 0);
+        sim.sound(t);
+        sim.sound(t + 20);
+    }
+    assert!(sim.pictures().next().is_some_and(|p| (15_000..15_010).contains(&p.2)));
+    assert!(sim.pictures().count() > 300);
+}
+
+#[test]
+fn an_overfull_line_loses_whole_groups_of_pictures() {
+    let mut sim = Sim::new(config(20_000, BOTH));
+    for t in (0..16_000).step_by(40) {
+        sim.step_to(t);
+        sim.playhead.picture(Picture {
+            dts: Pts::from_ms(t),
+            body: Bytes::from(vec![0; 200_000]),
+            is_key: t % 400 == 0,
+            arrival: at_ms(t),
+            header: None,
+        });
+        sim.sound(t);
+        sim.sound(t + 20);
+    }
+    sim.step_to(30_000);
+    let pictures: Vec<i64> = sim.pictures().map(|p| p.0).collect();
+    assert!(sim.playhead.counts().dropped_units > 50);
+    assert_eq!(pictures[0] % 400, 0, "what is left begins with a keyframe");
+    assert!(pictures.windows(2).all(|w| w[1] == w[0] + 40), "and has no hole");
+}
+
+#[test]
 fn what_came_by_a_lost_connection_does_not_begin_the_session() {
     let mut sim = Sim::new(config(0, BOTH));
     for t in (0..5_000).step_by(20) {

@@ -62,8 +62,9 @@ impl Backlog {
         let end = piece.end();
         self.pieces.push_back(piece);
         while self.pieces.front().is_some_and(|p| end - p.at > keeps) {
-            self.pieces.pop_front();
+            let oldest = self.pieces.pop_front();
             if self.cursor == 0 {
+                self.dropped_samples += oldest.map_or(0, |p| p.samples.len()) as u64;
                 self.is_broken = true;
             }
             self.cursor = self.cursor.saturating_sub(1);
@@ -92,29 +93,48 @@ impl Backlog {
         self.cursor + 1 < self.pieces.len()
     }
 
+    /// The connection is gone: what comes waits for the next one.
+    pub(crate) fn hold(&mut self) {
+        self.has_caught_up = false;
+    }
+
     /// A new connection hears from `from` on.
     pub(crate) fn rewind(&mut self, from: Pts) {
-        self.cursor = self.pieces.partition_point(|p| p.end() <= from);
+        let cursor = self.pieces.partition_point(|p| p.end() <= from);
+        let skipped = self.pieces.range(self.cursor.min(cursor)..cursor);
+        self.dropped_samples += skipped.map(|p| p.samples.len() as u64).sum::<u64>();
+        self.cursor = cursor;
         self.from = Some(from);
         self.has_caught_up = false;
         self.is_broken = true;
     }
 
-    /// The next piece to send.
+    /// The next piece to send; it is never empty.
     pub(crate) fn next(&mut self) -> Option<Piece> {
-        let mut piece = self.pieces.get(self.cursor)?.clone();
-        self.cursor += 1;
-        if let Some(from) = self.from.take() {
-            piece = piece.from(from);
+        loop {
+            let mut piece = self.pieces.get(self.cursor)?.clone();
+            self.cursor += 1;
+            if let Some(from) = self.from.take() {
+                piece = piece.from(from);
+            }
+            // Half a sample can be left of a piece.
+            if piece.samples.is_empty() {
+                continue;
+            }
+            piece.is_new_run |= std::mem::take(&mut self.is_broken);
+            self.has_caught_up |= !self.has_unsent();
+            return Some(piece);
         }
-        piece.is_new_run |= std::mem::take(&mut self.is_broken);
-        self.has_caught_up |= !self.has_unsent();
-        Some(piece)
     }
 
     /// The oldest sound that can still be sent, or what comes next.
     pub(crate) fn oldest(&self) -> Option<Pts> {
         self.pieces.front().map(|p| p.at)
+    }
+
+    /// After the last of the sound.
+    pub(crate) fn end(&self) -> Pts {
+        self.pieces.back().map_or(Pts::ZERO, Piece::end)
     }
 
     /// Samples given up because the connection did not take them.
@@ -160,6 +180,34 @@ mod tests {
         assert_eq!(sent.len(), 25);
         assert!(sent[0].is_new_run && !sent[1].is_new_run);
         assert_eq!(backlog.dropped_samples(), 25 * 640);
+    }
+
+    #[test]
+    fn a_piece_of_which_nothing_is_left_is_not_sent() {
+        let mut backlog = Backlog::default();
+        (0..2).for_each(|n| backlog.push(piece(n * 40)));
+        backlog.rewind(Pts::from_ns(Pts::from_ms(40).ns() - 1));
+        assert_eq!(send_all(&mut backlog), [Piece { is_new_run: true, ..piece(40) }]);
+    }
+
+    #[test]
+    fn what_comes_between_two_connections_waits() {
+        let mut backlog = Backlog::default();
+        backlog.push(piece(0));
+        send_all(&mut backlog);
+        backlog.hold();
+        (1..=100).for_each(|n| backlog.push(piece(n * 40)));
+        assert_eq!(backlog.dropped_samples(), 0);
+        backlog.rewind(Pts::from_ms(1_000));
+        assert_eq!(backlog.dropped_samples(), 24 * 640, "nobody has heard what lies before");
+        assert_eq!(send_all(&mut backlog).len(), 76);
+    }
+
+    #[test]
+    fn what_nobody_takes_is_counted_when_it_goes() {
+        let mut backlog = Backlog::default();
+        (0..500).for_each(|n| backlog.push(piece(n * 40)));
+        assert_eq!(backlog.dropped_samples(), 125 * 640);
     }
 
     proptest! {

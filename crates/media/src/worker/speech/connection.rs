@@ -75,7 +75,9 @@ pub(crate) struct Connection {
 
 /// The address to show: no credentials, no path.
 pub(crate) fn host_of(url: &str) -> String {
-    let Ok(url) = url::Url::parse(url) else { return "invalid address".to_owned() };
+    let Ok(url) = url::Url::parse(url) else {
+        return "invalid address".to_owned();
+    };
     let host = url.host_str().unwrap_or("unknown");
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
@@ -84,12 +86,12 @@ impl Connection {
     /// Connects to `url`, sends `start`, and passes on what comes to `incoming` with the number `id`.
     pub(crate) async fn open(
         id: u64,
-        url: &str,
-        key: Option<&str>,
+        url: String,
+        key: Option<String>,
         start: Start,
         incoming: mpsc::Sender<Numbered>,
     ) -> Result<Self, Error> {
-        let socket = timeout(CONNECT, upgrade(url, key)).await.map_err(|_| Error::Timeout)??;
+        let socket = timeout(CONNECT, upgrade(&url, key.as_deref())).await.map_err(|_| Error::Timeout)??;
         let (mut sink, mut stream) = socket.split();
         let (outgoing, mut messages) = mpsc::channel::<Message>(OUTGOING);
         let first = Message::text(ClientMessage::Start(start).to_json());
@@ -114,12 +116,12 @@ impl Connection {
             }
         });
         let tasks = [AbortOnDropHandle::new(writer), AbortOnDropHandle::new(reader)];
-        Ok(Self { id, host: host_of(url), outgoing, _tasks: tasks })
+        Ok(Self { id, host: host_of(&url), outgoing, _tasks: tasks })
     }
 
-    /// Sends a control message if there is room; they are all repeated or made up for.
-    pub(crate) fn say(&self, message: &ClientMessage) {
-        let _ = self.outgoing.try_send(Message::text(message.to_json()));
+    /// Sends a control message if there is room, and says whether there was; what is not repeated can be done without.
+    pub(crate) fn say(&self, message: &ClientMessage) -> bool {
+        self.outgoing.try_send(Message::text(message.to_json())).is_ok()
     }
 }
 

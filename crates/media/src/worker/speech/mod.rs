@@ -1,51 +1,60 @@
 //! The speech client: keeps one session open at one of the hosts, whatever happens to hosts and sockets.
 //!
 //! ```text
-//!            ┌────────── loss: the same host with the token, else the next one ─────────┐
-//!            ▼                                                                          │
-//!  connecting ──ready──▶ serving ──draining──▶ serving + next one connecting ──ready──▶ serving
-//!                                                    (the old one gets `end` at an utterance's end and finishes)
+//!     ┌──────── loss: the same host with the token, else the next one ────────┐
+//!     ▼                                                                       │
+//!  dialling ──upgrade──▶ joining ──ready──▶ serving ──draining──▶ serving, and the next one is dialled
+//!                                                                             │ the next one is ready
+//!                                           leaving ◀─`end` after an utterance┘
+//!                                        (finishes its dubs)
 //! ```
 //!
 //! The worker never waits for any of this: the feed is a bounded queue, and what comes back goes to the pacer's queue.
+//! Nor does one host wait for another: each of these is heard while any other is dialled.
 
 pub(crate) mod backlog;
 mod connection;
+mod record;
+mod search;
 mod session;
+mod succession;
+#[cfg(test)]
+mod tests;
 
-use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use dragoman_protocol::{Start, Target, TargetId, limits};
 use dragoman_timeline::{Pts, Span};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Duration, Instant, MissedTickBehavior, interval, sleep_until};
+use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
 
 use self::backlog::{Backlog, Piece};
 use self::connection::{Connection, Incoming, Numbered};
+use self::record::Record;
+use self::search::Search;
 use self::session::{Heard, Session};
 use super::feed::{SPEECH_RATE, ToSpeech};
 use super::pacer::{DubInput, Input, Report};
 use crate::control::{SpeechState, SpeechStatus};
 use crate::spec::{Spec, Speech};
 
-/// Between two rounds through the list of hosts: doubled from the first to the last.
-const RETRY: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
 /// A host that takes nothing for this long is left.
 const STALLED: Duration = Duration::from_secs(3);
 /// How often liveness is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// Sent again at no more than this multiple of real time.
 const CATCH_UP: u32 = 4;
+/// After the end a host for the last of the sound is looked for as long as this.
+const LAST_SEARCH: Duration = Duration::from_secs(3);
 
 /// See the module.
 pub(crate) struct Client {
     spec: Start,
-    speech: Speech,
+    key: Option<String>,
     max_stale: Span,
     feed: mpsc::Receiver<ToSpeech>,
     updates: mpsc::Receiver<Vec<String>>,
@@ -54,33 +63,41 @@ pub(crate) struct Client {
     status: Arc<Mutex<SpeechStatus>>,
     incoming: mpsc::Sender<Numbered>,
     backlog: Backlog,
+    search: Search,
+    dialling: Option<Dialling>,
+    /// The session that is not ready yet.
+    joining: Option<Session>,
     /// The session that gets the sound.
-    active: Option<Session>,
-    /// The session that only finishes what it has.
-    leaving: Option<Session>,
-    /// The token of a lost connection, for its host.
+    serving: Option<Session>,
+    /// The sessions that only finish what they have.
+    leaving: Vec<Session>,
+    /// What was lost and can be gone on with at its host.
     resume: Option<Resume>,
-    attempt: Attempt,
+    /// Media time before which all is settled, of the sessions that were.
+    settled: Pts,
     next_number: u64,
     next_connection: u32,
     next_send: Instant,
     stuck_since: Option<Instant>,
-    has_ended: bool,
+    end: Option<Ending>,
+    /// The last host has finished.
+    is_done: bool,
+}
+
+/// An upgrade that is under way.
+struct Dialling {
+    url: String,
+    open: Pin<Box<dyn Future<Output = Result<Connection, connection::Error>> + Send>>,
 }
 
 struct Resume {
-    token: String,
-    host_index: usize,
-    session: Session,
+    record: Record,
     until: Instant,
 }
 
-/// The search for a host.
-struct Attempt {
-    host_index: usize,
-    tried: usize,
-    retry: Duration,
-    at: Instant,
+struct Ending {
+    at: Pts,
+    since: Instant,
 }
 
 impl Client {
@@ -115,7 +132,8 @@ impl Client {
         };
         let client = Self {
             spec: start,
-            speech,
+            search: Search::new(&speech),
+            key: speech.key,
             max_stale: Span::from_ms(i64::try_from(spec.max_stale_ms).unwrap_or(i64::MAX)),
             feed,
             updates,
@@ -124,15 +142,18 @@ impl Client {
             status: status.clone(),
             incoming,
             backlog: Backlog::default(),
-            active: None,
-            leaving: None,
+            dialling: None,
+            joining: None,
+            serving: None,
+            leaving: Vec::new(),
             resume: None,
-            attempt: Attempt { host_index: 0, tried: 0, retry: RETRY[0], at: Instant::now() },
+            settled: Pts::ZERO,
             next_number: 0,
             next_connection: 1,
             next_send: Instant::now(),
             stuck_since: None,
-            has_ended: false,
+            end: None,
+            is_done: false,
         };
         (client, messages, status)
     }
@@ -144,122 +165,81 @@ impl Client {
         status.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            if self.wants_host() && Instant::now() >= self.attempt.at {
-                tokio::select! {
-                    () = cancel.cancelled() => return,
-                    () = self.connect() => {}
-                }
-            }
-            let outgoing = self.active.as_ref().filter(|s| s.is_ready()).map(|s| s.connection.outgoing.clone());
+        while !self.is_over() {
+            self.dial();
+            let outgoing = self.serving.as_ref().map(|s| s.connection.outgoing.clone());
             let can_send = outgoing.is_some() && self.backlog.has_unsent();
             tokio::select! {
                 biased;
-                () = cancel.cancelled() => return,
-                message = messages.recv() => match message {
-                    Some((number, message)) => self.hear(number, message),
-                    None => return,
-                },
-                fed = self.feed.recv(), if !self.has_ended => self.take(fed),
-                update = self.updates.recv(), if !self.updates.is_closed() => {
-                    if let Some(urls) = update {
-                        self.speech.urls = urls;
-                    }
-                }
+                () = cancel.cancelled() => break,
+                Some((number, message)) = messages.recv() => self.hear(number, message),
+                dialled = answer(&mut self.dialling), if self.dialling.is_some() => self.dialled(dialled),
+                fed = self.feed.recv(), if self.end.is_none() => self.take(fed),
+                Some(urls) = self.updates.recv(), if !self.updates.is_closed() => self.search.replace(urls),
                 _ = status.tick() => self.say_status(),
                 _ = look.tick() => self.look(),
                 permit = reserve(outgoing, self.next_send), if can_send => match permit {
                     Some(permit) => self.send_piece(permit),
-                    None => self.lose("the connection is closed"),
+                    None => self.lose("the connection is closed", false),
                 },
             }
-            if self.has_ended && self.active.is_none() && self.leaving.is_none() {
-                return;
-            }
+            self.end_when_sent();
         }
+        self.show(|s| *s = SpeechStatus { state: SpeechState::Off, host: None, engine: None, ..s.clone() });
+    }
+
+    fn is_over(&self) -> bool {
+        let Some(end) = &self.end else { return false };
+        let is_given_up = self.serving.is_none() && end.since.elapsed() > LAST_SEARCH;
+        self.leaving.is_empty() && (self.is_done || is_given_up)
     }
 
     fn wants_host(&self) -> bool {
-        !self.has_ended && self.active.as_ref().is_none_or(Session::is_draining) && self.leaving.is_none()
+        let is_served = self.serving.as_ref().is_some_and(|s| !s.is_draining() || self.end.is_some());
+        self.dialling.is_none() && self.joining.is_none() && !is_served && !self.is_done
     }
 
-    /// The list of hosts as it is now.
-    fn hosts(&self) -> Vec<String> {
-        let from_file = |path: &PathBuf| std::fs::read_to_string(path).ok().map(|text| list_of(&text));
-        let listed = self.speech.urls_file.as_ref().and_then(from_file).filter(|urls| !urls.is_empty());
-        listed.unwrap_or_else(|| self.speech.urls.clone())
-    }
-
-    /// Tries one host: the one with our token while it holds, else the next of the list.
-    async fn connect(&mut self) {
-        let hosts = self.hosts();
-        if self.resume.as_ref().is_some_and(|r| Instant::now() >= r.until) {
+    /// Tries a host when one is wanted: the one with our token while it holds, else the next of the list.
+    fn dial(&mut self) {
+        if !self.wants_host() || !self.search.is_due(Instant::now()) {
+            return;
+        }
+        let known = self.resume.as_ref().map(|r| r.record.url.as_str());
+        let Some(url) = self.search.pick(known) else {
+            self.search.refused();
+            return self.show(|s| s.reason = Some("no speech host is named".to_owned()));
+        };
+        if known.is_some_and(|known| known != url) {
             self.forget_lost();
         }
-        let index = self.resume.as_ref().map_or(self.attempt.host_index, |r| r.host_index);
-        let Some(url) = hosts.get(index % hosts.len().max(1)) else {
-            self.attempt.at = Instant::now() + RETRY[1];
-            return;
-        };
         let mut start = self.spec.clone();
         start.from_ns = self.first_needed().ns();
-        if let Some(resume) = &self.resume {
-            start.resume = Some(resume.token.clone());
-            start.have = Some(resume.session.have(&self.pacer_report()));
+        if let Some(Resume { record, .. }) = &self.resume {
+            start.resume = Some(record.token.clone());
+            start.have = Some(record.have(&self.pacer_report()));
         }
         self.next_number += 1;
-        let key = self.speech.key.as_deref();
-        match Connection::open(self.next_number, url, key, start, self.incoming.clone()).await {
-            Ok(connection) => {
-                let session = Session::begin(connection, index % hosts.len());
-                // While a draining host still serves, its successor becomes active when it is ready.
-                match self.active.take() {
-                    Some(old) => {
-                        self.leaving = Some(old);
-                        self.active = Some(session);
-                    }
-                    None => self.active = Some(session),
-                }
-                self.attempt.tried = 0;
-            }
-            Err(error) => {
-                warn!(host = connection::host_of(url), %error, "speech host does not serve us");
-                self.show(|s| s.reason = Some(format!("{}: {error}", connection::host_of(url))));
-                self.try_next(hosts.len());
-            }
+        let open = Connection::open(self.next_number, url.clone(), self.key.clone(), start, self.incoming.clone());
+        self.dialling = Some(Dialling { url, open: Box::pin(open) });
+    }
+
+    fn dialled(&mut self, answer: Result<Connection, connection::Error>) {
+        let Some(Dialling { url, .. }) = self.dialling.take() else {
+            return;
+        };
+        match answer {
+            Ok(connection) => self.joining = Some(Session::begin(connection, url)),
+            Err(error) => self.refused(&url, &error.to_string()),
         }
     }
 
-    fn try_next(&mut self, hosts: usize) {
-        if self.resume.is_none() {
-            self.attempt.host_index = (self.attempt.host_index + 1) % hosts.max(1);
-            self.attempt.tried += 1;
-        }
-        let is_round_over = self.resume.is_some() || self.attempt.tried >= hosts;
-        if is_round_over {
-            self.attempt.tried = 0;
-            self.attempt.host_index = 0;
-            self.attempt.at = Instant::now() + self.attempt.retry;
-            self.attempt.retry = (self.attempt.retry * 2).min(RETRY[1]);
-        } else {
-            self.attempt.at = Instant::now();
-        }
-        // A host that refuses the connection will not know the token either when it is back.
-        if let Some(resume) = &self.resume
-            && hosts > 1
-        {
-            self.attempt.host_index = (resume.host_index + 1) % hosts;
-            self.forget_lost();
-            self.attempt.at = Instant::now();
-        }
-    }
-
-    /// Media time from which a new host has to hear the source.
+    /// Media time from which a host that does not know us has to hear the source.
     fn first_needed(&self) -> Pts {
-        let settled = self.resume.as_ref().map(|r| &r.session).or(self.active.as_ref()).map(Session::settled);
+        let known = self.resume.as_ref().map(|r| &r.record).or(self.serving.as_ref().and_then(Session::record));
+        let settled = known.map_or(self.settled, Record::settled);
         let floor = self.pacer_report().playhead - self.max_stale;
         let oldest = self.backlog.oldest().unwrap_or(Pts::ZERO);
-        settled.unwrap_or(Pts::ZERO).max(floor).max(oldest).max(Pts::ZERO)
+        settled.max(floor).max(oldest).max(Pts::ZERO)
     }
 
     fn pacer_report(&self) -> Report {
@@ -274,115 +254,56 @@ impl Client {
                 self.show_dropped();
             }
             Some(ToSpeech::Cancel { key, target, reason }) => {
-                for session in [&self.active, &self.leaving].into_iter().flatten() {
+                for session in self.serving.iter().chain(&self.leaving) {
                     session.cancel(key, target, reason);
                 }
             }
-            Some(ToSpeech::End { at }) => {
-                self.has_ended = true;
-                match &self.active {
-                    Some(session) if session.is_ready() => session.end(at),
-                    _ => self.active = None,
-                }
-            }
-            None => {
-                self.has_ended = true;
-                self.active = None;
-                self.leaving = None;
-            }
+            Some(ToSpeech::End { at }) => self.end = Some(Ending { at, since: Instant::now() }),
+            None => self.end = Some(Ending { at: self.backlog.end(), since: Instant::now() }),
+        }
+        if self.end.is_some() && self.serving.is_some() {
+            // Another host would come too late.
+            (self.dialling, self.joining) = (None, None);
         }
     }
 
-    fn send_piece(&mut self, permit: mpsc::OwnedPermit<tokio_tungstenite::tungstenite::Message>) {
+    fn send_piece(&mut self, permit: mpsc::OwnedPermit<Message>) {
         self.stuck_since = None;
         let Some(piece) = self.backlog.next() else { return };
         let length = Duration::from_nanos(u64::try_from(piece.length().ns()).unwrap_or(0));
         self.next_send = Instant::now() + if self.backlog.is_behind() { length / CATCH_UP } else { Duration::ZERO };
-        if let Some(session) = &mut self.active {
+        if let Some(session) = &mut self.serving {
             permit.send(session.frame(piece));
         }
     }
 
-    /// What comes from a host.
+    /// The session's end comes after the last of its sound.
+    fn end_when_sent(&mut self) {
+        if let (Some(end), Some(session)) = (&self.end, &mut self.serving)
+            && !self.backlog.has_unsent()
+            && !session.has_ended()
+        {
+            session.end(end.at);
+        }
+    }
+
+    /// What comes from a host; of one that was left it is no news.
     fn hear(&mut self, number: u64, message: Incoming) {
-        let is_leaving = self.leaving.as_ref().is_some_and(|s| s.connection.id == number);
-        let slot = if is_leaving { &mut self.leaving } else { &mut self.active };
-        let Some(session) = slot.as_mut().filter(|s| s.connection.id == number) else { return };
-        match session.hear(message) {
+        let mut sessions = self.joining.iter_mut().chain(&mut self.serving).chain(&mut self.leaving);
+        let Some(session) = sessions.find(|s| s.connection.id == number) else {
+            return;
+        };
+        let heard = session.hear(message);
+        let ignored = session.take_ignored();
+        if ignored > 0 {
+            self.show(|s| s.ignored_messages += u64::from(ignored));
+        }
+        match heard {
             Heard::Nothing => {}
-            Heard::Ignored(count) => self.show(|s| s.ignored_messages += u64::from(count)),
-            Heard::Pass(inputs) => inputs.into_iter().for_each(|i| self.pass(i)),
+            Heard::Pass(input) => self.pass(input),
             Heard::Ready(ready) => self.ready(*ready),
-            Heard::Draining => info!("speech host drains, moving to the next"),
-            Heard::Closed(reason) if is_leaving => {
-                info!(reason, "speech host is done");
-                if let Some(session) = self.leaving.take() {
-                    self.pass(DubInput::Lost { connection: session.number() });
-                }
-            }
-            Heard::Closed(reason) if self.has_ended => {
-                info!(reason, "speech session has ended");
-                self.active = None;
-            }
-            Heard::Closed(reason) => self.lose(&reason),
-        }
-    }
-
-    /// The session is open: from here on sound goes to it.
-    fn ready(&mut self, ready: dragoman_protocol::Ready) {
-        let resumed = ready.resumed.then(|| self.resume.take()).flatten();
-        if resumed.is_none() {
-            self.forget_lost();
-        }
-        let number = resumed.as_ref().map_or(self.next_connection, |r| r.session.number());
-        if resumed.is_none() {
-            self.next_connection += 1;
-        }
-        let from = Pts::from_ns(ready.audio_from_ns);
-        if let Some(old) = self.leaving.as_ref() {
-            old.end(from);
-        }
-        self.backlog.rewind(from);
-        self.attempt.retry = RETRY[0];
-        self.next_send = Instant::now();
-        self.pass(DubInput::Ready { connection: number, dub_rate: ready.dub_rate });
-        let Some(session) = &mut self.active else { return };
-        session.open(number, &ready, resumed.map(|r| r.session));
-        let host = session.connection.host.clone();
-        info!(host, engine = %ready.engine, "speech is ready");
-        self.show(|s| {
-            s.state = SpeechState::Ready;
-            s.host = Some(host);
-            s.engine = Some(ready.engine);
-            s.reason = None;
-            s.connects += 1;
-        });
-    }
-
-    /// The active connection is gone; what it had is kept for as long as its token holds.
-    fn lose(&mut self, reason: &str) {
-        let Some(session) = self.active.take() else { return };
-        self.stuck_since = None;
-        warn!(host = session.connection.host, reason, "speech host is lost");
-        self.show(|s| {
-            s.state = SpeechState::Connecting;
-            s.reason = Some(reason.to_owned());
-        });
-        self.attempt.at = Instant::now();
-        if let Some(token) = session.token() {
-            let host_index = session.host_index;
-            self.resume = Some(Resume { token, host_index, session, until: Instant::now() + limits::RESUME });
-        } else if !session.is_ready() {
-            // It took the upgrade and then would not open a session.
-            self.try_next(self.hosts().len());
-        } else {
-            self.pass(DubInput::Lost { connection: session.number() });
-        }
-    }
-
-    fn forget_lost(&mut self) {
-        if let Some(lost) = self.resume.take() {
-            self.pass(DubInput::Lost { connection: lost.session.number() });
+            Heard::Draining => self.draining(),
+            Heard::Closed(reason) => self.closed(number, &reason),
         }
     }
 
@@ -393,30 +314,35 @@ impl Client {
         }
     }
 
-    fn say_status(&self) {
+    fn say_status(&mut self) {
         let report = self.pacer_report();
-        for session in [&self.active, &self.leaving].into_iter().flatten().filter(|s| s.is_ready()) {
+        for session in self.serving.iter_mut().chain(&mut self.leaving) {
             session.say_status(&report);
         }
     }
 
-    /// Looks for connections that are dead without saying so.
+    /// Looks for connections that are dead without saying so, and says what found no room.
     fn look(&mut self) {
         let now = Instant::now();
-        if self.active.as_ref().is_some_and(|s| now - s.last_heard() > limits::LOST_AFTER) {
-            self.lose("the host says nothing");
-            return;
+        self.serving.iter_mut().chain(&mut self.leaving).for_each(Session::say_end);
+        if let Some(session) = self.joining.take_if(|s| s.is_unready(now)) {
+            self.refused(&session.url, "the host did not open a session in time");
         }
-        let is_stuck = self.active.as_ref().is_some_and(Session::is_ready) && self.backlog.is_behind();
+        if self.serving.as_ref().is_some_and(|s| s.is_silent(now)) {
+            self.lose("the host says nothing", true);
+        }
+        if self.serving.take_if(|s| s.has_overstayed(now)).is_some() {
+            self.is_done = true;
+        }
+        let is_stuck = self.serving.is_some() && self.backlog.is_behind();
         if !is_stuck || now < self.next_send {
             self.stuck_since = None;
         } else if now - *self.stuck_since.get_or_insert(now) > STALLED {
-            self.lose("the host takes no sound");
+            self.lose("the host takes no sound", true);
         }
-        if self.leaving.as_ref().is_some_and(|s| s.has_overstayed(now))
-            && let Some(session) = self.leaving.take()
-        {
-            self.pass(DubInput::Lost { connection: session.number() });
+        self.part("it does not finish", |s| s.is_silent(now) || s.has_overstayed(now));
+        if self.resume.as_ref().is_some_and(|r| now >= r.until) {
+            self.forget_lost();
         }
     }
 
@@ -430,16 +356,16 @@ impl Client {
     }
 }
 
-/// A list of hosts: separated by commas, blanks or lines.
-fn list_of(text: &str) -> Vec<String> {
-    text.split([',', ' ', '\n', '\r', '\t']).filter(|u| !u.is_empty()).map(str::to_owned).collect()
+/// How the upgrade that is under way has gone.
+async fn answer(dialling: &mut Option<Dialling>) -> Result<Connection, connection::Error> {
+    match dialling {
+        Some(dialling) => dialling.open.as_mut().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Room for one message, not before `at`; `None` when the connection is closed.
-async fn reserve(
-    outgoing: Option<mpsc::Sender<tokio_tungstenite::tungstenite::Message>>,
-    at: Instant,
-) -> Option<mpsc::OwnedPermit<tokio_tungstenite::tungstenite::Message>> {
+async fn reserve(outgoing: Option<mpsc::Sender<Message>>, at: Instant) -> Option<mpsc::OwnedPermit<Message>> {
     sleep_until(at).await;
     outgoing?.reserve_owned().await.ok()
 }

@@ -2,8 +2,8 @@
 
 use dragoman_audio::playout::{self, End, Key};
 use dragoman_protocol::{
-    AudioFrame, Cancel, CancelReason, ClientMessage, DubEnd, Flags, Have, Kind, Outcome, Pcm, Ready, ServerMessage,
-    Status, TargetId, TargetStatus, UtteranceId, limits,
+    AudioFrame, Cancel, CancelReason, ClientMessage, DubEnd, Flags, Kind, Outcome, Pcm, Ready, ServerMessage, Status,
+    TargetId, TargetStatus, Utterance, UtteranceId, limits,
 };
 use dragoman_timeline::{Pts, Span};
 use tokio::time::{Duration, Instant};
@@ -11,18 +11,19 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::backlog::Piece;
 use super::connection::{Connection, Incoming};
+use super::record::Record;
 use crate::worker::pacer::{DubInput, Report};
 use crate::worker::programme::ms;
 
-/// A draining host that has not said `done` this long after our `end` is left.
+/// A host that has not said `ready` this long after the upgrade is left for the next.
+const READY: Duration = Duration::from_secs(3);
+/// A host that has not said `done` this long after our `end` is left.
 const OVERSTAY: Duration = Duration::from_secs(20);
 
 /// What a message means for the client.
 pub(super) enum Heard {
     Nothing,
-    /// So many unknown fields, types or faulty frames.
-    Ignored(u32),
-    Pass(Vec<DubInput>),
+    Pass(DubInput),
     Ready(Box<Ready>),
     Draining,
     Closed(String),
@@ -31,42 +32,52 @@ pub(super) enum Heard {
 /// See the module.
 pub(super) struct Session {
     pub(super) connection: Connection,
-    /// Index of the host in the list.
-    pub(super) host_index: usize,
-    opened: Option<Opened>,
+    pub(super) url: String,
+    /// Once it is ready.
+    record: Option<Record>,
+    since: Instant,
     last_heard: Instant,
     seq: u32,
     is_draining: bool,
-    ended: std::cell::Cell<Option<Instant>>,
+    ended: Option<Ended>,
+    /// Utterances from here on are another host's.
+    until: Option<Until>,
+    ignored: u32,
 }
 
-struct Opened {
-    number: u32,
-    token: String,
-    settled: Pts,
+struct Ended {
+    at: Pts,
+    since: Instant,
+    is_said: bool,
+}
+
+struct Until {
+    at: Pts,
+    /// The first that is not wanted.
+    utterance: Option<u32>,
 }
 
 impl Session {
-    pub(super) fn begin(connection: Connection, host_index: usize) -> Self {
+    pub(super) fn begin(connection: Connection, url: String) -> Self {
+        let now = Instant::now();
         Self {
             connection,
-            host_index,
-            opened: None,
-            last_heard: Instant::now(),
+            url,
+            record: None,
+            since: now,
+            last_heard: now,
             seq: 0,
             is_draining: false,
-            ended: std::cell::Cell::new(None),
+            ended: None,
+            until: None,
+            ignored: 0,
         }
     }
 
-    /// The host is ready; `before` is the session that it goes on with.
-    pub(super) fn open(&mut self, number: u32, ready: &Ready, before: Option<Session>) {
-        let settled = before.map_or(Pts::from_ns(ready.audio_from_ns), |s| s.settled());
-        self.opened = Some(Opened { number, token: ready.resume.clone(), settled });
-    }
-
-    pub(super) fn is_ready(&self) -> bool {
-        self.opened.is_some()
+    /// The host is ready, and goes on with `record`.
+    pub(super) fn open(&mut self, record: Record) {
+        self.since = Instant::now();
+        self.record = Some(record);
     }
 
     pub(super) fn is_draining(&self) -> bool {
@@ -75,25 +86,43 @@ impl Session {
 
     /// The number under which the playouts know its utterances; 0 before it is ready.
     pub(super) fn number(&self) -> u32 {
-        self.opened.as_ref().map_or(0, |o| o.number)
+        self.record.as_ref().map_or(0, |r| r.number)
     }
 
-    /// The token with which it can be resumed, unless the host has said that it goes away.
-    pub(super) fn token(&self) -> Option<String> {
-        self.opened.as_ref().filter(|_| !self.is_draining).map(|o| o.token.clone())
+    pub(super) fn record(&self) -> Option<&Record> {
+        self.record.as_ref()
     }
 
-    /// Media time before which all is settled.
-    pub(super) fn settled(&self) -> Pts {
-        self.opened.as_ref().map_or(Pts::ZERO, |o| o.settled)
+    /// The socket goes, what was said stays; with that, whether the host may know its token again.
+    pub(super) fn close(self) -> Option<(Record, bool)> {
+        let is_kept = !self.is_draining;
+        self.record.map(|record| (record, is_kept))
     }
 
-    pub(super) fn last_heard(&self) -> Instant {
-        self.last_heard
+    /// Since it became ready.
+    pub(super) fn lived(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    pub(super) fn is_silent(&self, now: Instant) -> bool {
+        now - self.last_heard > limits::LOST_AFTER
+    }
+
+    pub(super) fn is_unready(&self, now: Instant) -> bool {
+        self.record.is_none() && now - self.since > READY
     }
 
     pub(super) fn has_overstayed(&self, now: Instant) -> bool {
-        self.ended.get().is_some_and(|at| now - at > OVERSTAY)
+        self.ended.as_ref().is_some_and(|e| now - e.since > OVERSTAY)
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// Unknown fields and types and faulty frames since the last time.
+    pub(super) fn take_ignored(&mut self) -> u32 {
+        std::mem::take(&mut self.ignored)
     }
 
     /// The frame for a piece of sound.
@@ -106,10 +135,24 @@ impl Session {
         Message::Binary(frame.encode())
     }
 
+    /// Another host has the sound from `at` on.
+    pub(super) fn leave(&mut self, at: Pts) {
+        self.until = Some(Until { at, utterance: None });
+        self.end(at);
+    }
+
     /// No more sound for this one.
-    pub(super) fn end(&self, at: Pts) {
-        self.ended.set(Some(Instant::now()));
-        self.connection.say(&ClientMessage::End(dragoman_protocol::End { at_ns: at.ns() }));
+    pub(super) fn end(&mut self, at: Pts) {
+        self.ended = Some(Ended { at, since: Instant::now(), is_said: false });
+        self.say_end();
+    }
+
+    /// Says `end` if that is due and there is room.
+    pub(super) fn say_end(&mut self) {
+        if let Some(ended) = self.ended.as_mut().filter(|e| !e.is_said) {
+            let end = ClientMessage::End(dragoman_protocol::End { at_ns: ended.at.ns() });
+            ended.is_said = self.connection.say(&end);
+        }
     }
 
     pub(super) fn cancel(&self, key: Key, target: usize, reason: playout::CancelReason) {
@@ -126,7 +169,7 @@ impl Session {
         self.connection.say(&ClientMessage::Cancel(Cancel { utterance: UtteranceId(key.utterance), target, reason }));
     }
 
-    pub(super) fn say_status(&self, report: &Report) {
+    pub(super) fn say_status(&mut self, report: &Report) {
         let targets = (0_u8..).zip(&report.programmes).filter_map(|(id, p)| {
             let playout = p.playout.as_ref()?;
             let millis = |span: Span| u32::try_from(ms(span)).unwrap_or(u32::MAX);
@@ -138,21 +181,14 @@ impl Session {
                 dubbed_to_ns: playout.dubbed_to.ns().max(-limits::MAX_ABS_NS),
             })
         });
-        let status = Status { playhead_ns: report.playhead.ns(), targets: targets.collect() };
-        self.connection.say(&ClientMessage::Status(status));
-    }
-
-    /// What the playouts have of this session's unfinished dubs.
-    pub(super) fn have(&self, report: &Report) -> Vec<Have> {
-        let number = self.number();
-        let of_target = (0_u8..).zip(&report.programmes).flat_map(|(id, p)| {
-            p.held.iter().filter(|(key, _)| key.connection == number).map(move |(key, samples)| Have {
-                utterance: UtteranceId(key.utterance),
-                target: TargetId(id),
-                samples: *samples,
-            })
-        });
-        of_target.take(limits::MAX_HAVE).collect()
+        let targets: Vec<_> = targets.collect();
+        let dubbed_to = targets.iter().map(|t| t.dubbed_to_ns).min();
+        let status = Status { playhead_ns: report.playhead.ns(), targets };
+        if self.connection.say(&ClientMessage::Status(status))
+            && let (Some(record), Some(dubbed_to)) = (&mut self.record, dubbed_to)
+        {
+            record.forget(Pts::from_ns(dubbed_to));
+        }
     }
 
     /// Takes a message.
@@ -162,56 +198,75 @@ impl Session {
             Incoming::Alive => Heard::Nothing,
             Incoming::Closed(reason) => Heard::Closed(reason),
             Incoming::Binary(bytes) => match AudioFrame::decode(bytes) {
-                Ok(frame) if frame.kind == Kind::Dub => Heard::Pass(self.pcm(&frame)),
-                _ => Heard::Ignored(1),
+                Ok(frame) if frame.kind == Kind::Dub => self.pcm(&frame),
+                _ => self.faulty(),
             },
             Incoming::Text(text) => match ServerMessage::parse(&text) {
-                Ok(parsed) if parsed.ignored == 0 => self.control(parsed.message),
-                // Fields of a later version do not change the meaning of the ones that we know.
-                Ok(parsed) => match self.control(parsed.message) {
-                    Heard::Nothing => Heard::Ignored(parsed.ignored),
-                    heard => heard,
-                },
-                Err(_) => Heard::Ignored(1),
+                Ok(parsed) => {
+                    // What a later version adds does not change the meaning of what is known here.
+                    self.ignored += parsed.ignored;
+                    self.control(parsed.message)
+                }
+                Err(_) => self.faulty(),
             },
         }
+    }
+
+    /// Before it is ready, a host that breaks the contract is no speech host; later that is worth a count.
+    fn faulty(&mut self) -> Heard {
+        if self.record.is_none() {
+            return Heard::Closed("what the host says is not the protocol".to_owned());
+        }
+        self.ignored += 1;
+        Heard::Nothing
     }
 
     fn key(&self, utterance: UtteranceId) -> Key {
         Key { connection: self.number(), utterance: utterance.0 }
     }
 
-    fn pcm(&self, frame: &AudioFrame) -> Vec<DubInput> {
-        if frame.pcm.is_empty() || !self.is_ready() {
-            return Vec::new();
+    /// Whether an utterance is another host's.
+    fn is_beyond(&self, utterance: UtteranceId) -> bool {
+        self.until.as_ref().and_then(|u| u.utterance).is_some_and(|first| utterance.0 >= first)
+    }
+
+    fn pcm(&mut self, frame: &AudioFrame) -> Heard {
+        let offset = u64::try_from(frame.pts).unwrap_or(0);
+        let len = frame.pcm.len() as u64;
+        let Some(record) = &mut self.record else {
+            return self.faulty();
+        };
+        // The last frame of a dub may be empty; what was sent before a resume may come again.
+        if !record.pcm(frame.utterance, frame.target, offset, len) || len == 0 || self.is_beyond(frame.utterance) {
+            return Heard::Nothing;
         }
-        vec![DubInput::Pcm {
+        Heard::Pass(DubInput::Pcm {
             key: self.key(frame.utterance),
             target: usize::from(frame.target.0),
-            offset: u64::try_from(frame.pts).unwrap_or(0),
+            offset,
             pcm: frame.pcm.iter().collect(),
-        }]
+        })
     }
 
     fn control(&mut self, message: ServerMessage) -> Heard {
+        if self.record.is_none() {
+            return self.first(message);
+        }
         match message {
-            ServerMessage::Ready(ready) if !self.is_ready() => Heard::Ready(Box::new(ready)),
-            ServerMessage::Utterance(u) => Heard::Pass(vec![DubInput::Utterance {
-                key: self.key(u.utterance),
-                start: Pts::from_ns(u.start_ns),
-                end: Pts::from_ns(u.end_ns),
-                text: u.text,
-            }]),
-            ServerMessage::Dub(d) => Heard::Pass(vec![DubInput::Dub {
+            ServerMessage::Utterance(utterance) => self.utterance(utterance),
+            ServerMessage::Dub(d) if !self.is_beyond(d.utterance) => Heard::Pass(DubInput::Dub {
                 key: self.key(d.utterance),
                 target: usize::from(d.target.0),
                 text: d.text,
                 estimate: Span::from_ms(d.estimate_ms.into()),
-            }]),
-            ServerMessage::DubEnd(end) => Heard::Pass(vec![self.dub_end(&end)]),
+            }),
+            ServerMessage::DubEnd(end) => {
+                let is_new = self.record.as_mut().is_some_and(|r| r.end(end.utterance, end.target));
+                if is_new && !self.is_beyond(end.utterance) { Heard::Pass(self.dub_end(&end)) } else { Heard::Nothing }
+            }
             ServerMessage::Stats(stats) => {
-                if let Some(opened) = &mut self.opened {
-                    opened.settled = opened.settled.max(Pts::from_ns(stats.settled_ns));
+                if let Some(record) = &mut self.record {
+                    record.settle(Pts::from_ns(stats.settled_ns));
                 }
                 Heard::Nothing
             }
@@ -219,11 +274,44 @@ impl Session {
                 self.is_draining = true;
                 Heard::Draining
             }
-            ServerMessage::Error(error) if !self.is_ready() => Heard::Closed(error.message),
             ServerMessage::Done(_) => Heard::Closed("all is settled".to_owned()),
-            ServerMessage::Unknown => Heard::Ignored(1),
-            ServerMessage::Ready(_) | ServerMessage::Activity(_) | ServerMessage::Error(_) => Heard::Nothing,
+            ServerMessage::Unknown
+            | ServerMessage::Dub(_)
+            | ServerMessage::Ready(_)
+            | ServerMessage::Activity(_)
+            | ServerMessage::Error(_) => Heard::Nothing,
         }
+    }
+
+    /// A message before the session is open.
+    fn first(&mut self, message: ServerMessage) -> Heard {
+        match message {
+            ServerMessage::Ready(ready) => match ready.features.first() {
+                Some(feature) => Heard::Closed(format!("the host wants {feature:?}, which is not known here")),
+                None => Heard::Ready(Box::new(ready)),
+            },
+            ServerMessage::Error(error) => Heard::Closed(format!("{}: {}", error.code, error.message)),
+            ServerMessage::Draining(_) => Heard::Closed("the host drains".to_owned()),
+            ServerMessage::Unknown => Heard::Nothing,
+            _ => self.faulty(),
+        }
+    }
+
+    fn utterance(&mut self, utterance: Utterance) -> Heard {
+        let Utterance { utterance: id, start_ns, end_ns, text, .. } = utterance;
+        let (start, end) = (Pts::from_ns(start_ns), Pts::from_ns(end_ns));
+        if let Some(until) = self.until.as_mut().filter(|u| u.utterance.is_none() && start >= u.at) {
+            until.utterance = Some(id.0);
+        }
+        if self.is_beyond(id) {
+            let cancel = Cancel { utterance: id, target: None, reason: CancelReason::Stale };
+            self.connection.say(&ClientMessage::Cancel(cancel));
+            return Heard::Nothing;
+        }
+        if let Some(record) = &mut self.record {
+            record.utterance(id, start, end);
+        }
+        Heard::Pass(DubInput::Utterance { key: self.key(id), start, end, text })
     }
 
     fn dub_end(&self, end: &DubEnd) -> DubInput {
