@@ -10,7 +10,7 @@ use rubato::{Fft, FixedSync, Resampler as _};
 /// near 0.95 of half that rate.
 const BLOCK: u64 = 256;
 /// Pairs of rates with a smaller common divisor need transforms too long for live sound.
-const MIN_COMMON: u64 = 50;
+const MIN_COMMON: u64 = 25;
 
 /// A pair of rates or a channel count that cannot be converted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,8 +71,11 @@ impl Resampler {
         let fft = if from == to {
             None
         } else {
-            // The hint is in input frames; rubato rounds it up to a whole number of common periods.
+            // In input frames, a whole number of common periods, and an even one: the filter's middle lies at half a
+            // block, which must be a frame.
             let hint = BLOCK * u64::from(from) / u64::from(from.min(to));
+            let period = u64::from(from) / common(from.into(), to.into());
+            let hint = hint.next_multiple_of(if period % 2 == 0 { period } else { 2 * period });
             Some(
                 Fft::new(from as usize, to as usize, hint as usize, channels, FixedSync::Both)
                     .map_err(|_| unsupported)?,
@@ -198,6 +201,7 @@ mod tests {
             (48_000, 16_000, 1),
             (24_000, 48_000, 1),
             (22_050, 48_000, 1),
+            (22_050, 16_000, 1),
             (44_100, 48_000, 2),
             (48_000, 48_000, 2),
         ] {
