@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::cli::Installing;
 use crate::compile;
-use crate::demo::report;
+use crate::demo::verdict;
 
 /// Tests append a line here for each thing that they did not do, and why.
 const SKIPPED: &str = "DRAGOMAN_SKIPPED";
@@ -104,7 +104,7 @@ fn step(command: &mut Command, name: &str, report: &PathBuf) -> Result<()> {
         Err(error) => format!("the demo wrote no report: {error:#}"),
     })?;
     let report: Value = serde_json::from_str(&text).context("the demo's report is no JSON")?;
-    let broken = report::broken_on_a_busy_machine(&report);
+    let broken = verdict::broken_on_a_busy_machine(&report);
     match broken.is_empty() {
         true => outcome,
         false => bail!("{}", broken.join("; ")),

@@ -1,8 +1,9 @@
 //! `demo`: a live stream goes in, is dubbed, is measured like a viewer would see it, and a report is the end.
 
 mod line;
-pub(crate) mod report;
+mod report;
 mod usage;
+pub(crate) mod verdict;
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -74,9 +75,9 @@ impl Demo {
             let json = serde_json::to_string_pretty(&report).context("cannot write the report as JSON")?;
             std::fs::write(file, json + "\n").with_context(|| format!("cannot write {}", file.display()))?;
         }
-        let verdicts = report::judge(&report);
-        println!("\n{}", report::table(&verdicts));
-        let broken = verdicts.iter().any(|verdict| verdict.hard && !verdict.kept);
+        let verdicts = verdict::judge(&report);
+        println!("\n{}", verdict::table(&verdicts));
+        let broken = verdicts.iter().any(|verdict| verdict.hard && verdict.is_broken());
         Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 
