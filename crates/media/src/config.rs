@@ -302,6 +302,7 @@ pub fn shown(config: &Config) -> String {
         ("RUN_DIR", config.run_dir.display().to_string()),
         ("WATCH_URL", url(&config.watch_url)),
         ("LOG", config.log.filter.clone()),
+        ("LOG_FORMAT", config.log.format.name().to_owned()),
     ];
     rows.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
 }

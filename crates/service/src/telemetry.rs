@@ -27,6 +27,16 @@ pub struct Options {
     pub format: Format,
 }
 
+impl Format {
+    /// As `LOG_FORMAT` spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
 impl Options {
     /// Judges `LOG` (default `info`) and `LOG_FORMAT` (default `text`).
     pub fn check(check: &mut Check, log: Option<String>, log_format: Option<String>) -> Self {

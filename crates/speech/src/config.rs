@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use dragoman_service::auth::Access;
-use dragoman_service::config::{Check, ConfigError, Vars};
+use dragoman_service::config::{Check, ConfigError, Vars, parse};
 use dragoman_service::telemetry;
 use serde::Deserialize;
 
@@ -66,6 +66,29 @@ impl Config {
             log,
         })
     }
+}
+
+/// What a service would run with, a variable a line, without secrets.
+pub fn shown(config: &Config) -> String {
+    let rows = [
+        ("SPEECH_LISTEN", config.listen.to_string()),
+        ("SPEECH_ENGINE", config.engine.as_str().to_owned()),
+        ("SPEECH_DEVICE", "cpu".to_owned()),
+        (
+            "SPEECH_KEY",
+            if config.access.is_open() {
+                "not set"
+            } else {
+                "set, not shown"
+            }
+            .to_owned(),
+        ),
+        ("SPEECH_MAX_SESSIONS", config.max_sessions.to_string()),
+        ("MOCK_DELAY", parse::show_duration(config.mock_delay)),
+        ("LOG", config.log.filter.clone()),
+        ("LOG_FORMAT", config.log.format.name().to_owned()),
+    ];
+    rows.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
 }
 
 #[cfg(test)]

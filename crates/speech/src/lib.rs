@@ -61,7 +61,10 @@ pub async fn run(cli: Cli, vars: Vars) -> anyhow::Result<ExitCode> {
     };
     match cli.command {
         Some(Command::Health { .. }) => Ok(health(&format!("http://{}/healthz", loopback(config.listen)))),
-        None if cli.check_config => Ok(ExitCode::SUCCESS),
+        None if cli.check_config => {
+            print!("{}", config::shown(&config));
+            Ok(ExitCode::SUCCESS)
+        }
         None => serve(&config).await,
     }
 }

@@ -1,4 +1,4 @@
-//! The one task that asks the router: every [`EVERY`], and at once when a hook or the supervisor wants to know.
+//! The one task that asks the router: every [`EVERY`] ([`WHILE_AWAY`] when it does not answer), and at once when a hook or the supervisor wants to know.
 //!
 //! One task, so that answers come in the order of their questions. A hook's only other use is the publisher's query,
 //! which it brings along; a publisher whose hook was lost is asked for it at the router.
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, sleep_until};
 
 use super::metrics::Counters;
 use super::router::{Client, Listed};
@@ -16,6 +16,8 @@ use super::session::Source;
 
 /// How long a lost hook goes unnoticed.
 pub(crate) const EVERY: Duration = Duration::from_secs(2);
+/// How soon a router that comes up, or comes back, is seen.
+const WHILE_AWAY: Duration = Duration::from_millis(250);
 /// A hook can come before the router lists what it speaks of; the list is then asked again, this often and this soon.
 const LISTED_SOON: (usize, Duration) = (5, Duration::from_millis(100));
 /// Queries that are kept for sources that are not listed, bounded since hooks come from outside.
@@ -50,8 +52,7 @@ pub(crate) async fn run(
     counters: Arc<Counters>,
 ) {
     let mut queries = Queries::default();
-    let mut ticks = interval(EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut next = Instant::now();
     loop {
         let mut heard = Vec::new();
         tokio::select! {
@@ -60,7 +61,7 @@ pub(crate) async fn run(
                 None => return,
             },
             () = poke.notified() => {}
-            _ = ticks.tick() => {}
+            () = sleep_until(next) => {}
         }
         while let Ok(hint) = hints.try_recv() {
             heard.push(hint);
@@ -72,6 +73,7 @@ pub(crate) async fn run(
             Ok(listed) => queries.complete(&client, listed).await,
             Err(error) => Err(error),
         };
+        next = Instant::now() + if asked.is_ok() { EVERY } else { WHILE_AWAY };
         let truth = match asked {
             Ok(sources) => Truth::Listed(sources),
             Err(error) => {

@@ -56,10 +56,16 @@ impl Encoder {
             .block(false)
             .build();
         let convert = gst::ElementFactory::make("audioconvert").build()?;
-        let encode = gst::ElementFactory::make("avenc_aac").property("bitrate", BITRATE).build()?;
+        let encode = gst::ElementFactory::make("avenc_aac")
+            .property("bitrate", BITRATE)
+            .build()?;
         // The two-loop search costs more than twice as much and is not heard at this bit rate.
         encode.set_property_from_str("aac-coder", "fast");
-        let sink = gst_app::AppSink::builder().name("programme-aac").sync(false).async_(false).build();
+        let sink = gst_app::AppSink::builder()
+            .name("programme-aac")
+            .sync(false)
+            .async_(false)
+            .build();
         let pipeline = gst::Pipeline::with_name("encoder");
         pipeline.add_many([source.upcast_ref(), &convert, &encode, sink.upcast_ref()])?;
         gst::Element::link_many([source.upcast_ref(), &convert, &encode, sink.upcast_ref()])?;
@@ -80,8 +86,14 @@ impl Encoder {
                 })
                 .build(),
         );
-        pipeline.set_state(gst::State::Playing).context("start the AAC encoder")?;
-        Ok(Self { pipeline, source, in_flight })
+        pipeline
+            .set_state(gst::State::Playing)
+            .context("start the AAC encoder")?;
+        Ok(Self {
+            pipeline,
+            source,
+            in_flight,
+        })
     }
 
     /// Encodes the next [`BLOCK`] frames.
@@ -94,12 +106,16 @@ impl Encoder {
         if let Some(buffer) = buffer.get_mut() {
             let at = (Pts::from_samples(at, RATE) + ORIGIN).ns();
             buffer.set_pts(gst::ClockTime::from_nseconds(u64::try_from(at).unwrap_or(0)));
-            buffer.set_duration(gst::ClockTime::from_nseconds(BLOCK as u64 * 1_000_000_000 / u64::from(RATE)));
+            buffer.set_duration(gst::ClockTime::from_nseconds(
+                BLOCK as u64 * 1_000_000_000 / u64::from(RATE),
+            ));
         }
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        self.source.push_buffer(buffer).map(drop).map_err(|e| anyhow!("the AAC encoder takes no sound: {e}"))
+        self.source
+            .push_buffer(buffer)
+            .map(drop)
+            .map_err(|e| anyhow!("the AAC encoder takes no sound: {e}"))
     }
-
 }
 
 impl Drop for Encoder {
@@ -118,8 +134,12 @@ struct Output {
 
 impl Output {
     fn announce(&self, sample: &gst::Sample, known: &mut Option<Bytes>) {
-        let codec_data = sample.caps().and_then(|c| c.structure(0)?.get::<gst::Buffer>("codec_data").ok());
-        let Some(map) = codec_data.as_ref().and_then(|b| b.map_readable().ok()) else { return };
+        let codec_data = sample
+            .caps()
+            .and_then(|c| c.structure(0)?.get::<gst::Buffer>("codec_data").ok());
+        let Some(map) = codec_data.as_ref().and_then(|b| b.map_readable().ok()) else {
+            return;
+        };
         if known.as_deref() != Some(map.as_slice()) {
             *known = Some(Bytes::copy_from_slice(&map));
             self.egress.send(Tag::AudioHeader(flv::sound_header(&map)));
@@ -129,8 +149,13 @@ impl Output {
     fn send(&self, sample: &gst::Sample) -> Option<gst::FlowSuccess> {
         let map = sample.buffer()?.map_readable().ok()?;
         let at = Pts::from_samples(self.next.fetch_add(BLOCK as i64, Ordering::Relaxed), RATE);
-        let _ = self.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
-        self.egress.send(Tag::Audio { at_ms: programme_ms(at), body: flv::sound(&map) });
+        let _ = self
+            .in_flight
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+        self.egress.send(Tag::Audio {
+            at_ms: programme_ms(at),
+            body: flv::sound(&map),
+        });
         Some(gst::FlowSuccess::Ok)
     }
 }

@@ -91,11 +91,17 @@ impl Feed {
         }
         let known = self.run.as_ref().map_or(0, |r| r.next);
         let skip = usize::try_from((known - at).max(0)).unwrap_or(usize::MAX);
-        let Some(frames) = frames.get(skip..).filter(|f| !f.is_empty()) else { return };
+        let Some(frames) = frames.get(skip..).filter(|f| !f.is_empty()) else {
+            return;
+        };
         let at = at.max(known);
         if self.run.as_ref().is_none_or(|r| r.next != at) {
             self.end_run();
-            self.run = Some(Run { first: at, next: at, sent: 0 });
+            self.run = Some(Run {
+                first: at,
+                next: at,
+                sent: 0,
+            });
             self.is_broken = true;
         }
         let Some(run) = &mut self.run else { return };
@@ -137,7 +143,11 @@ impl Feed {
             pcm::extend_i16(&self.waiting[taken..taken + len], &mut samples);
             taken += len;
             run.sent += len as i64;
-            let sound = ToSpeech::Sound { at, samples, is_new_run: self.is_broken };
+            let sound = ToSpeech::Sound {
+                at,
+                samples,
+                is_new_run: self.is_broken,
+            };
             let is_sent = self.queue.as_ref().is_some_and(|q| q.try_send(sound).is_ok());
             self.is_broken = !is_sent;
             if !is_sent {
@@ -159,7 +169,9 @@ impl Feed {
         self.end_run();
         let at = self.run.as_ref().map_or(at, |r| r.next);
         if let Some(queue) = &self.queue {
-            let _ = queue.try_send(ToSpeech::End { at: Pts::from_samples(at, RATE) });
+            let _ = queue.try_send(ToSpeech::End {
+                at: Pts::from_samples(at, RATE),
+            });
         }
     }
 
@@ -180,7 +192,11 @@ mod tests {
     fn sent(other: &mut mpsc::Receiver<ToSpeech>) -> Vec<(Pts, usize, bool)> {
         std::iter::from_fn(|| other.try_recv().ok())
             .filter_map(|message| match message {
-                ToSpeech::Sound { at, samples, is_new_run } => Some((at, samples.len(), is_new_run)),
+                ToSpeech::Sound {
+                    at,
+                    samples,
+                    is_new_run,
+                } => Some((at, samples.len(), is_new_run)),
                 ToSpeech::Cancel { .. } | ToSpeech::End { .. } => None,
             })
             .collect()
@@ -193,7 +209,10 @@ mod tests {
         feed.end(0);
         let sent = sent(&mut other);
         assert_eq!(sent[0], (Pts::ZERO, PIECE, true));
-        assert!(sent.windows(2).all(|w| w[1].0 == w[0].0 + Span::from_samples(w[0].1 as i64, SPEECH_RATE) && !w[1].2));
+        assert!(
+            sent.windows(2)
+                .all(|w| w[1].0 == w[0].0 + Span::from_samples(w[0].1 as i64, SPEECH_RATE) && !w[1].2)
+        );
         let samples: usize = sent.iter().map(|s| s.1).sum();
         assert!(samples.abs_diff(40 * 1_024 / 3) <= 1, "all of it: {samples}");
     }

@@ -15,7 +15,10 @@ pub(crate) struct Latency {
 
 impl Latency {
     pub(crate) fn over(window: usize) -> Self {
-        Self { last: VecDeque::with_capacity(window), window }
+        Self {
+            last: VecDeque::with_capacity(window),
+            window,
+        }
     }
 
     pub(crate) fn add(&mut self, measured: Span) {
@@ -33,7 +36,11 @@ impl Latency {
             let index = ((sorted.len() as f64 * part).ceil() as usize).saturating_sub(1);
             sorted.get(index).map_or(0.0, |s| s.as_ms())
         };
-        Percentiles { p50: at(0.5), p95: at(0.95), p99: at(0.99) }
+        Percentiles {
+            p50: at(0.5),
+            p95: at(0.95),
+            p99: at(0.99),
+        }
     }
 }
 
@@ -48,6 +55,13 @@ mod tests {
         for ms in 0..200 {
             latency.add(Span::from_ms(ms));
         }
-        assert_eq!(latency.percentiles(), Percentiles { p50: 149.0, p95: 194.0, p99: 198.0 });
+        assert_eq!(
+            latency.percentiles(),
+            Percentiles {
+                p50: 149.0,
+                p95: 194.0,
+                p99: 198.0
+            }
+        );
     }
 }

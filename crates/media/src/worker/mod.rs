@@ -121,7 +121,12 @@ fn judge(spec: &Spec) -> Result<(), &'static str> {
 fn lock(spec: &Spec) -> Result<Option<File>> {
     std::fs::create_dir_all(&spec.run_dir).context("create the run directory")?;
     let path = spec.run_dir.join(format!("{}.lock", spec.stream));
-    let file = File::options().create(true).truncate(false).write(true).open(path).context("open the lock")?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .context("open the lock")?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Some(file)),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
@@ -139,7 +144,11 @@ fn preflight() -> Result<()> {
         .collect();
     missing.sort_unstable();
     missing.dedup();
-    if missing.is_empty() { Ok(()) } else { Err(anyhow!("missing elements: {}", missing.join(", "))) }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(anyhow!("missing elements: {}", missing.join(", ")))
+    }
 }
 
 fn span_ms(ms: u64) -> Span {
@@ -173,7 +182,13 @@ impl Session {
         let socket = Socket::serve(&spec.run_dir.join(format!("{}.sock", spec.stream)), greeting)?;
 
         let grace = Duration::from_millis(spec.grace_ms);
-        let (ingest, pace) = Ingest::new(spec.ingest.clone(), grace, inputs.clone(), requests, stop_ingest.clone());
+        let (ingest, pace) = Ingest::new(
+            spec.ingest.clone(),
+            grace,
+            inputs.clone(),
+            requests,
+            stop_ingest.clone(),
+        );
         let latency = Arc::new(Mutex::new(Latency::over(LATENCY_WINDOW)));
         let report = Arc::<Mutex<pacer::Report>>::default();
         let (feed, fed) = feed::Feed::new(spec.speech.is_some())?;
@@ -197,7 +212,12 @@ impl Session {
             hosts,
             hello,
             socket,
-            sources: Sources { pacer: report, pace, speech: speech_status, latency },
+            sources: Sources {
+                pacer: report,
+                pace,
+                speech: speech_status,
+                latency,
+            },
             ingest: tokio::spawn(ingest.run().instrument(span)),
             speech,
             paced,
@@ -211,7 +231,9 @@ impl Session {
     async fn run(mut self) -> i32 {
         let mut status = interval(STATUS_EVERY);
         status.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let Ok(mut term) = signal(SignalKind::terminate()) else { return exit::INTERNAL };
+        let Ok(mut term) = signal(SignalKind::terminate()) else {
+            return exit::INTERNAL;
+        };
         let default_drain = Duration::from_millis(self.spec.hold_ms) + DRAIN;
         let (code, reason, drain) = loop {
             tokio::select! {
@@ -286,11 +308,16 @@ impl Session {
     /// Reports to whoever listens; true when another publisher has taken a programme's path for good.
     fn report(&self) -> bool {
         let status = self.sources.status();
-        self.hello.send_if_modified(|h| std::mem::replace(&mut h.shift_ns, status.shift_ns) != status.shift_ns);
+        self.hello
+            .send_if_modified(|h| std::mem::replace(&mut h.shift_ns, status.shift_ns) != status.shift_ns);
         if self.socket.is_heard() {
             self.socket.say(FromWorker::Status(Box::new(status)));
         }
-        let report = self.sources.pacer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let report = self
+            .sources
+            .pacer
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         report.programmes.iter().any(|p| p.is_taken)
     }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
+use bytes::Bytes;
 use dragoman_audio::playout::{End, Key};
 use dragoman_timeline::{Clock, Pts, Span};
 use tokio::task::JoinHandle;
@@ -30,6 +31,8 @@ pub(crate) enum Input {
     Picture(Picture),
     /// Sound has come.
     Sound(Sound),
+    /// The decoder configuration of the pictures to come, where it is known before the first of them.
+    PictureHeader(Bytes),
     /// The picture's width and height, at the start and when they change.
     VideoSize((u32, u32)),
     /// The source's sound, in words.
@@ -57,11 +60,26 @@ pub(crate) enum DubInput {
     /// A connection and its session are gone for good.
     Lost { connection: u32 },
     /// An utterance was cut, or its text became known.
-    Utterance { key: Key, start: Pts, end: Pts, text: String },
+    Utterance {
+        key: Key,
+        start: Pts,
+        end: Pts,
+        text: String,
+    },
     /// A dub begins, or its text became known.
-    Dub { key: Key, target: usize, text: String, estimate: Span },
+    Dub {
+        key: Key,
+        target: usize,
+        text: String,
+        estimate: Span,
+    },
     /// Sound of a dub.
-    Pcm { key: Key, target: usize, offset: u64, pcm: Vec<i16> },
+    Pcm {
+        key: Key,
+        target: usize,
+        offset: u64,
+        pcm: Vec<i16>,
+    },
     /// A dub has ended.
     End { key: Key, target: usize, end: End },
 }
@@ -111,13 +129,14 @@ struct State {
 }
 
 impl Pacer {
-    pub(crate) fn new(
-        playhead: Playhead,
-        programmes: Vec<Programme>,
-        feed: Feed,
-        report: Arc<Mutex<Report>>,
-    ) -> Self {
-        Self { playhead, programmes, feed, report, state: State::default() }
+    pub(crate) fn new(playhead: Playhead, programmes: Vec<Programme>, feed: Feed, report: Arc<Mutex<Report>>) -> Self {
+        Self {
+            playhead,
+            programmes,
+            feed,
+            report,
+            state: State::default(),
+        }
     }
 
     /// Runs, on a thread with a runtime, until the session is played out or every sender is gone; gives back the
@@ -160,7 +179,10 @@ impl Pacer {
 
     /// Takes what has come, or waits for it until the next release; false when nothing can come any more.
     fn wait(&mut self, now: Clock, inputs: &Receiver<Input>) -> bool {
-        let wake = self.playhead.wake(now).map_or(REPORT_EVERY, |at| (at - now).min(REPORT_EVERY));
+        let wake = self
+            .playhead
+            .wake(now)
+            .map_or(REPORT_EVERY, |at| (at - now).min(REPORT_EVERY));
         let wake = Duration::from_nanos(u64::try_from(wake.ns()).unwrap_or(0));
         match inputs.recv_timeout(wake) {
             Ok(input) => self.take(input),
@@ -190,6 +212,7 @@ impl Pacer {
                     self.hear(at, &frames);
                 }
             }
+            Input::PictureHeader(header) => self.playhead.picture_header(header),
             Input::VideoSize(size) => self.state.size = Some(size),
             Input::AudioFormat(format) => self.state.audio = Some(format),
             Input::SourceLost => {
@@ -213,18 +236,32 @@ impl Pacer {
     fn dub(&mut self, input: DubInput) {
         match input {
             DubInput::Ready { connection, dub_rate } => {
-                self.programmes.iter_mut().for_each(|p| p.connected(connection, dub_rate));
+                self.programmes
+                    .iter_mut()
+                    .for_each(|p| p.connected(connection, dub_rate));
             }
             DubInput::Lost { connection } => self.programmes.iter_mut().for_each(|p| p.lost(connection)),
             DubInput::Utterance { key, start, end, text } => {
-                self.programmes.iter_mut().for_each(|p| p.utterance(key, start, end, &text));
+                self.programmes
+                    .iter_mut()
+                    .for_each(|p| p.utterance(key, start, end, &text));
             }
-            DubInput::Dub { key, target, text, estimate } => {
+            DubInput::Dub {
+                key,
+                target,
+                text,
+                estimate,
+            } => {
                 if let Some(programme) = self.programmes.get_mut(target) {
                     programme.dub(key, text, estimate);
                 }
             }
-            DubInput::Pcm { key, target, offset, pcm } => {
+            DubInput::Pcm {
+                key,
+                target,
+                offset,
+                pcm,
+            } => {
                 if let Some(programme) = self.programmes.get_mut(target) {
                     programme.pcm(key, offset, &pcm);
                 }
@@ -241,7 +278,10 @@ impl Pacer {
     fn begin(&mut self, heard: Vec<(i64, Vec<Frame>)>) -> Result<()> {
         let tracks = self.playhead.tracks();
         info!(video = tracks.video, audio = tracks.audio, "session begins");
-        let description = Description { size: self.state.size, has_video: tracks.video };
+        let description = Description {
+            size: self.state.size,
+            has_video: tracks.video,
+        };
         let header = self.playhead.first_header().cloned();
         let first = self.playhead.sound_at();
         for programme in &mut self.programmes {
@@ -265,7 +305,7 @@ impl Pacer {
         match leaving {
             Leaving::Picture(picture) => {
                 self.state.out = self.state.out.max(picture.dts + ORIGIN);
-                self.programmes.iter().for_each(|p| p.picture(&picture));
+                self.programmes.iter_mut().for_each(|p| p.picture(&picture));
             }
             Leaving::Sound { at, .. } => {
                 let end = Pts::from_samples(at + BLOCK as i64, RATE);

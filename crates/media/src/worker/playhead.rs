@@ -1,8 +1,9 @@
 //! What leaves when: the pure heart of a worker.
 //!
 //! Units come in with the source's stamps and leave, in order, on the session's media timeline once their release has
-//! come (R1). The session begins with the first keyframe (or, without a picture, with the first sound) at media time
-//! zero; [`LEAD`] of silence goes before it, so that the programme's path exists before its first picture.
+//! come (R1). The session begins at media time zero with the first keyframe, or with the first sound where the picture's
+//! decoder configuration is known already or no picture is awaited; [`LEAD`] of silence goes before it, so that the
+//! programme's path exists before its first picture.
 //!
 //! No clock and no I/O: `now` is an argument, so that every rule can be tested to the nanosecond.
 
@@ -63,6 +64,8 @@ pub(crate) struct Playhead {
     last_sound: Option<Clock>,
     last_picture: Option<Pts>,
     needs_key: bool,
+    /// Pictures come, but none that a decoder could start at.
+    no_key_since: Option<Clock>,
     /// Decoder configuration that waits for the next picture that is kept.
     header: Option<Bytes>,
     is_lost: bool,
@@ -92,11 +95,17 @@ impl Playhead {
             last_sound: None,
             last_picture: None,
             needs_key: true,
+            no_key_since: None,
             header: None,
             is_lost: false,
             counts: Counts::default(),
             config,
         }
+    }
+
+    /// The decoder configuration of the pictures to come.
+    pub(crate) fn picture_header(&mut self, header: Bytes) {
+        self.header = Some(header);
     }
 
     /// An access unit has come. Before the session has begun, and after the source was away, it waits for a keyframe.
@@ -112,9 +121,15 @@ impl Playhead {
             self.header = picture.header.take();
         }
         if self.needs_key && !picture.is_key {
-            self.counts.dropped_units += 1;
-            return;
+            // With intra refresh no keyframe comes, and any place is as good to start.
+            let since = *self.no_key_since.get_or_insert(picture.arrival);
+            picture.is_key = picture.arrival - since >= KEY_WAIT;
+            if !picture.is_key {
+                self.counts.dropped_units += 1;
+                return;
+            }
         }
+        self.no_key_since = None;
         picture.header = self.header.take();
         let Some(at) = self.map(Track::Video, picture.dts, picture.arrival) else {
             return;
@@ -186,10 +201,9 @@ impl Playhead {
         let tracks = if patience_is_over { self.seen } else { tracks };
         let first = self.pending.iter().position(|unit| match unit {
             Pending::Picture(p) => p.is_key || patience_is_over,
-            Pending::Sound(_) => !tracks.video,
+            Pending::Sound(_) => !tracks.video || self.header.is_some(),
         })?;
         if let Some(Pending::Picture(picture)) = self.pending.get_mut(first) {
-            // With intra refresh there is no better place to start than here.
             picture.is_key = true;
         }
         let stamp = match &self.pending[first] {
@@ -255,6 +269,7 @@ impl Playhead {
             None => {
                 self.counts.dropped_units += self.pending.len() as u64;
                 self.pending.clear();
+                self.header = None;
                 self.first_arrival = None;
             }
         }
@@ -337,7 +352,10 @@ impl Playhead {
 
     /// The decoder configuration of the first picture, which has to be announced before the lead.
     pub(crate) fn first_header(&self) -> Option<&Bytes> {
-        self.video.first()?.header.as_ref()
+        self.video
+            .first()
+            .and_then(|p| p.header.as_ref())
+            .or(self.header.as_ref())
     }
 
     /// Number of the next frame of sound.

@@ -38,6 +38,8 @@ pub(crate) struct Programme {
     spec: spec::Programme,
     playout: Playout,
     on_air: Option<OnAir>,
+    /// The decoder configuration that viewers have.
+    header: Option<Bytes>,
     muted: bool,
     tally: Tally,
     block: [Frame; BLOCK],
@@ -81,6 +83,7 @@ impl Programme {
             spec,
             playout,
             on_air: None,
+            header: None,
             muted,
             tally: Tally {
                 newest: BTreeMap::new(),
@@ -113,18 +116,26 @@ impl Programme {
             self.cancel.clone(),
         );
         if let Some(header) = header {
-            egress.send(Tag::VideoHeader { at_ms: programme_ms(Pts::from_samples(first, RATE)), body: header.clone() });
+            egress.send(Tag::VideoHeader {
+                at_ms: programme_ms(Pts::from_samples(first, RATE)),
+                body: header.clone(),
+            });
         }
+        self.header = header.cloned();
         let encoder = Encoder::start(first, egress.clone())?;
         self.on_air = Some(OnAir { encoder, egress, task });
         Ok(())
     }
 
-    pub(crate) fn picture(&self, picture: &Picture) {
+    pub(crate) fn picture(&mut self, picture: &Picture) {
         let Some(on_air) = &self.on_air else { return };
         let at_ms = programme_ms(picture.dts);
-        if let Some(header) = &picture.header {
-            on_air.egress.send(Tag::VideoHeader { at_ms, body: header.clone() });
+        if let Some(header) = picture.header.as_ref().filter(|h| self.header.as_ref() != Some(*h)) {
+            self.header = Some(header.clone());
+            on_air.egress.send(Tag::VideoHeader {
+                at_ms,
+                body: header.clone(),
+            });
         }
         on_air.egress.send(Tag::Video {
             at_ms,
@@ -137,7 +148,8 @@ impl Programme {
     /// Lays the dub over the bed and encodes it.
     pub(crate) fn sound(&mut self, at: i64, bed: &[Frame; BLOCK]) -> Result<()> {
         self.block.copy_from_slice(bed);
-        self.playout.render(Pts::from_samples(at, RATE), self.block.as_flattened_mut());
+        self.playout
+            .render(Pts::from_samples(at, RATE), self.block.as_flattened_mut());
         match &mut self.on_air {
             Some(on_air) => on_air.encoder.push(at, &self.block),
             None => Ok(()),
@@ -225,7 +237,16 @@ impl Programme {
     pub(crate) fn report(&self) -> ProgrammeReport {
         let playout = self.playout.status();
         let egress = self.on_air.as_ref().map(|o| o.egress.report()).unwrap_or_default();
-        let egress::Report { state, reason, video_units, audio_frames, connects, dropped_units, is_taken, .. } = egress;
+        let egress::Report {
+            state,
+            reason,
+            video_units,
+            audio_frames,
+            connects,
+            dropped_units,
+            is_taken,
+            ..
+        } = egress;
         let dub = DubStatus {
             utterances: self.tally.utterances,
             outcomes: self.tally.outcomes.clone(),
@@ -251,7 +272,12 @@ impl Programme {
             dropped_units,
             dub,
         };
-        ProgrammeReport { status, held: self.playout.held(), playout: Some(playout), is_taken }
+        ProgrammeReport {
+            status,
+            held: self.playout.held(),
+            playout: Some(playout),
+            is_taken,
+        }
     }
 }
 

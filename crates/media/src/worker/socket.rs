@@ -46,7 +46,11 @@ impl Socket {
                     sleep(RETRY).await;
                     continue;
                 };
-                let peer = Peer { hello: hello.clone(), lines: all.subscribe(), asked: asked.clone() };
+                let peer = Peer {
+                    hello: hello.clone(),
+                    lines: all.subscribe(),
+                    asked: asked.clone(),
+                };
                 tokio::spawn(async move {
                     if let Err(error) = peer.serve(stream).await {
                         debug!(%error, "control connection ended");
@@ -54,7 +58,11 @@ impl Socket {
                 });
             }
         });
-        Ok(Self { path: path.to_owned(), lines, requests })
+        Ok(Self {
+            path: path.to_owned(),
+            lines,
+            requests,
+        })
     }
 
     /// Says something to all who listen.

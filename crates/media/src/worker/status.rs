@@ -26,7 +26,11 @@ impl Sources {
     /// The report as of now.
     pub(crate) fn status(&self) -> Status {
         let pacer = read(&self.pacer);
-        let latency = self.latency.lock().unwrap_or_else(PoisonError::into_inner).percentiles();
+        let latency = self
+            .latency
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .percentiles();
         let state = match &pacer {
             p if p.is_draining => WorkerState::Draining,
             p if !p.has_begun => WorkerState::Starting,
@@ -47,7 +51,12 @@ impl Sources {
 
     fn ingest(&self, pacer: &Report) -> IngestStatus {
         IngestStatus {
-            transport: if self.pace.is_rtsp.load(Ordering::Relaxed) { "rtsp" } else { "rtmp" }.to_owned(),
+            transport: if self.pace.is_rtsp.load(Ordering::Relaxed) {
+                "rtsp"
+            } else {
+                "rtmp"
+            }
+            .to_owned(),
             video: pacer.video.map(|(width, height)| format!("H264 {width}x{height}")),
             audio: pacer.audio.clone(),
             video_units: pacer.video_units,
@@ -68,7 +77,10 @@ impl Sources {
                 speech.dropped_samples += pacer.unheard_samples;
                 speech
             }
-            _ => SpeechStatus { state: SpeechState::Off, ..SpeechStatus::default() },
+            _ => SpeechStatus {
+                state: SpeechState::Off,
+                ..SpeechStatus::default()
+            },
         }
     }
 }

@@ -181,3 +181,13 @@ pub enum Name {
     /// The source again.
     Echo,
 }
+
+impl Name {
+    /// As `SPEECH_ENGINE` spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mock => "mock",
+            Self::Echo => "echo",
+        }
+    }
+}

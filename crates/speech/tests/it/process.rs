@@ -46,6 +46,14 @@ fn good_configuration_is_0() {
         &[("SPEECH_LISTEN", "0.0.0.0:1"), ("SPEECH_KEY", "k")],
     );
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    for line in [
+        "SPEECH_LISTEN=0.0.0.0:1",
+        "SPEECH_ENGINE=mock",
+        "SPEECH_KEY=set, not shown",
+    ] {
+        assert!(shown.lines().any(|l| l == line), "{shown}");
+    }
 }
 
 #[tokio::test]

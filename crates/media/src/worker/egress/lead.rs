@@ -19,17 +19,24 @@ pub(super) struct Lead {
 
 impl Default for Lead {
     fn default() -> Self {
-        Self { waiting: Some(VecDeque::new()) }
+        Self {
+            waiting: Some(VecDeque::new()),
+        }
     }
 }
 
 impl Lead {
     /// What can be sent now that `tag` is there, in order.
     pub(super) fn order(&mut self, tag: Tag) -> Vec<Tag> {
-        let Some(waiting) = &mut self.waiting else { return vec![tag] };
+        let Some(waiting) = &mut self.waiting else {
+            return vec![tag];
+        };
         match tag {
             Tag::Audio { at_ms, .. } => {
-                let is_over = waiting.front().and_then(Tag::at_ms).is_some_and(|first| at_ms + OVER_MS >= first);
+                let is_over = waiting
+                    .front()
+                    .and_then(Tag::at_ms)
+                    .is_some_and(|first| at_ms + OVER_MS >= first);
                 let pictures = if is_over { self.waiting.take() } else { None };
                 [tag].into_iter().chain(pictures.into_iter().flatten()).collect()
             }
@@ -57,11 +64,19 @@ mod tests {
     use super::*;
 
     fn audio(at_ms: u32) -> Tag {
-        Tag::Audio { at_ms, body: Bytes::new() }
+        Tag::Audio {
+            at_ms,
+            body: Bytes::new(),
+        }
     }
 
     fn video(at_ms: u32) -> Tag {
-        Tag::Video { at_ms, body: Bytes::new(), is_key: at_ms == 2_600, arrival: Clock::ZERO }
+        Tag::Video {
+            at_ms,
+            body: Bytes::new(),
+            is_key: at_ms == 2_600,
+            arrival: Clock::ZERO,
+        }
     }
 
     /// Positive for sound, negative for pictures.

@@ -222,7 +222,11 @@ impl Task {
             self.report(|r| r.is_taken = is_taken);
             warn!(path = %self.path, %error, "programme is not published, trying again");
             self.report(|r| {
-                r.state = if r.connects > 0 { EgressState::Reconnecting } else { EgressState::Connecting };
+                r.state = if r.connects > 0 {
+                    EgressState::Reconnecting
+                } else {
+                    EgressState::Connecting
+                };
                 r.reason = Some(error.to_string());
             });
             if !self.discard_for(retry, &cancel).await {
@@ -328,7 +332,12 @@ impl Task {
 
     async fn send(&mut self, publisher: &mut Publisher, tag: Tag) -> Result<(), Error> {
         match tag {
-            Tag::Video { at_ms, body, is_key, arrival } => {
+            Tag::Video {
+                at_ms,
+                body,
+                is_key,
+                arrival,
+            } => {
                 if self.needs_key && !is_key {
                     self.report(|r| r.dropped_units += 1);
                     return Ok(());

@@ -102,7 +102,9 @@ impl Publisher {
     /// Connects and publishes.
     pub(crate) async fn connect(url: &str) -> Result<Self, Error> {
         let address = Address::parse(url)?;
-        timeout(SETUP, Self::set_up(address)).await.map_err(|_| Error::Timeout("accept the programme"))?
+        timeout(SETUP, Self::set_up(address))
+            .await
+            .map_err(|_| Error::Timeout("accept the programme"))?
     }
 
     async fn set_up(address: Address) -> Result<Self, Error> {
@@ -114,7 +116,12 @@ impl Publisher {
         config.flash_version = "FMLE/3.0 (compatible; dragoman)".to_owned();
         config.tc_url = Some(format!("rtmp://{}/{}", address.authority, address.app));
         let (session, initial) = ClientSession::new(config).map_err(protocol)?;
-        let mut publisher = Self { stream, session, input: vec![0; 4096], pongs: 0 };
+        let mut publisher = Self {
+            stream,
+            session,
+            input: vec![0; 4096],
+            pongs: 0,
+        };
         publisher.act(initial).await?;
         let connect = publisher.session.request_connection(address.app).map_err(protocol)?;
         publisher.act(vec![connect]).await?;
@@ -187,7 +194,9 @@ impl Publisher {
     }
 
     async fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        timeout(WRITE, self.stream.write_all(bytes)).await.map_err(|_| Error::Timeout("take what we send"))??;
+        timeout(WRITE, self.stream.write_all(bytes))
+            .await
+            .map_err(|_| Error::Timeout("take what we send"))??;
         Ok(())
     }
 
@@ -224,7 +233,9 @@ impl Publisher {
     pub(crate) async fn close(mut self) -> Result<(), Error> {
         let results = self.session.stop_publishing().map_err(protocol)?;
         self.act(results).await?;
-        timeout(WRITE, self.stream.shutdown()).await.map_err(|_| Error::Timeout("close the connection"))??;
+        timeout(WRITE, self.stream.shutdown())
+            .await
+            .map_err(|_| Error::Timeout("close the connection"))??;
         Ok(())
     }
 }
@@ -246,7 +257,10 @@ async fn shake_hands(stream: &mut TcpStream) -> Result<Vec<u8>, Error> {
         }
         match handshake.process_bytes(&buffer[..n]).map_err(protocol)? {
             HandshakeProcessResult::InProgress { response_bytes } => stream.write_all(&response_bytes).await?,
-            HandshakeProcessResult::Completed { response_bytes, remaining_bytes } => {
+            HandshakeProcessResult::Completed {
+                response_bytes,
+                remaining_bytes,
+            } => {
                 stream.write_all(&response_bytes).await?;
                 return Ok(remaining_bytes);
             }
@@ -261,7 +275,10 @@ mod tests {
     #[test]
     fn a_url_is_split_as_rtmp_clients_do() {
         let address = Address::parse("rtmp://h/live/s1/out/fr?user=w&pass=x").unwrap();
-        assert_eq!((address.authority.as_str(), address.app.as_str()), ("h:1935", "live/s1/out"));
+        assert_eq!(
+            (address.authority.as_str(), address.app.as_str()),
+            ("h:1935", "live/s1/out")
+        );
         assert_eq!(address.key, "fr?user=w&pass=x");
         assert!(matches!(Address::parse("rtmp://h/only"), Err(Error::Url)));
         assert!(matches!(Address::parse("http://h/a/b"), Err(Error::Url)));

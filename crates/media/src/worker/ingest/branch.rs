@@ -98,6 +98,10 @@ pub(super) fn attach(pipeline: &gst::Pipeline, pad: &gst::Pad, stamps: Stamps, s
         return discard(pipeline, pad);
     }
     let (names, appsink) = if is_video(structure) {
+        // FLV brings it ahead of the pictures, up to a GOP earlier than the first that can be shown.
+        if let Some(header) = new_config(&caps) {
+            sink.describe(Input::PictureHeader(header));
+        }
         (unpack_of(structure)?.to_vec(), video_sink(stamps, sink.clone()))
     } else {
         let mut names = decoder_of(structure)?.to_vec();
@@ -111,11 +115,17 @@ pub(super) fn attach(pipeline: &gst::Pipeline, pad: &gst::Pad, stamps: Stamps, s
     chain.push(appsink.upcast());
     pipeline.add_many(&chain)?;
     gst::Element::link_many(&chain)?;
-    let entry = chain.first().and_then(|e| e.static_pad("sink")).ok_or_else(|| anyhow!("a branch without an entry"))?;
+    let entry = chain
+        .first()
+        .and_then(|e| e.static_pad("sink"))
+        .ok_or_else(|| anyhow!("a branch without an entry"))?;
     if !is_video(structure) {
         // The decoder's input has the real format; FLV's own tags say 44.1 kHz whatever it is.
         let decoder = chain.iter().rev().nth(CONVERT.len() + 1);
-        watch_format(decoder.and_then(|e| e.static_pad("sink")).as_ref().unwrap_or(&entry), sink);
+        watch_format(
+            decoder.and_then(|e| e.static_pad("sink")).as_ref().unwrap_or(&entry),
+            sink,
+        );
     }
     pad.link(&entry)?;
     for element in &chain {
@@ -189,7 +199,10 @@ fn app_sink(name: &str, caps: &gst::Caps, on: impl FnMut(&gst::Sample) + Send + 
 }
 
 fn video_sink(stamps: Stamps, sink: Sink) -> gst_app::AppSink {
-    let caps = gst::Caps::builder("video/x-h264").field("stream-format", "avc").field("alignment", "au").build();
+    let caps = gst::Caps::builder("video/x-h264")
+        .field("stream-format", "avc")
+        .field("alignment", "au")
+        .build();
     let mut known: Option<gst::Caps> = None;
     let mut config: Option<Bytes> = None;
     // A picture was dropped: the ones that refer to it are of no use.
@@ -239,7 +252,13 @@ fn picture(sample: &gst::Sample, stamps: Stamps, arrival: Clock, header: Option<
     let composition_ms = i32::try_from(pts.map_or(0, |p| p.ms() - dts.ms())).unwrap_or(0);
     let is_key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
     let map = buffer.map_readable().ok()?;
-    Some(Picture { dts: Pts::from_ms(dts.ms()), body: flv::picture(&map, is_key, composition_ms), is_key, arrival, header })
+    Some(Picture {
+        dts: Pts::from_ms(dts.ms()),
+        body: flv::picture(&map, is_key, composition_ms),
+        is_key,
+        arrival,
+        header,
+    })
 }
 
 fn audio_sink(stamps: Stamps, sink: Sink) -> gst_app::AppSink {
@@ -252,7 +271,9 @@ fn audio_sink(stamps: Stamps, sink: Sink) -> gst_app::AppSink {
     app_sink(AUDIO_SINK, &caps, move |sample| {
         let arrival = clock::now();
         let Some(buffer) = sample.buffer() else { return };
-        let Some(pts) = stamp_of(buffer.pts(), sample, stamps) else { return };
+        let Some(pts) = stamp_of(buffer.pts(), sample, stamps) else {
+            return;
+        };
         let Ok(map) = buffer.map_readable() else { return };
         let frames = frames_of(&map);
         sink.unit(Input::Sound(Sound { pts, frames, arrival }), arrival);
@@ -261,7 +282,10 @@ fn audio_sink(stamps: Stamps, sink: Sink) -> gst_app::AppSink {
 
 fn frames_of(bytes: &[u8]) -> Vec<Frame> {
     let sample = |b: &[u8]| b.try_into().map(f32::from_le_bytes).unwrap_or_default();
-    bytes.chunks_exact(8).map(|f| [sample(&f[..4]), sample(&f[4..])]).collect()
+    bytes
+        .chunks_exact(8)
+        .map(|f| [sample(&f[..4]), sample(&f[4..])])
+        .collect()
 }
 
 impl Sink {

@@ -106,9 +106,24 @@ impl Ingest {
         cancel: CancellationToken,
     ) -> (Self, Arc<Pace>) {
         let pace = Arc::<Pace>::default();
-        let sink = Sink { inputs, pace: pace.clone() };
+        let sink = Sink {
+            inputs,
+            pace: pace.clone(),
+        };
         let uses_rtsp = spec.url.starts_with("rtsp");
-        (Self { spec, grace, sink, requests, cancel, uses_rtsp, wants_rtsp: false, short_lives: 0 }, pace)
+        (
+            Self {
+                spec,
+                grace,
+                sink,
+                requests,
+                cancel,
+                uses_rtsp,
+                wants_rtsp: false,
+                short_lives: 0,
+            },
+            pace,
+        )
     }
 
     /// Runs to the end of the session.
@@ -134,7 +149,11 @@ impl Ingest {
                 self.tell_lost().await;
             }
             if away_since.elapsed() >= self.grace {
-                return if has_come { Outcome::Gone } else { Outcome::NeverCame(reason) };
+                return if has_come {
+                    Outcome::Gone
+                } else {
+                    Outcome::NeverCame(reason)
+                };
             }
             tokio::select! {
                 () = self.cancel.cancelled() => return Outcome::Cancelled,

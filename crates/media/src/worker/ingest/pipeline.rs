@@ -47,12 +47,16 @@ impl Pipeline {
         } else {
             this.build_rtmp(url, sink, ended)?;
         }
-        this.pipeline.set_state(gst::State::Playing).context("start the ingest")?;
+        this.pipeline
+            .set_state(gst::State::Playing)
+            .context("start the ingest")?;
         Ok(this)
     }
 
     fn build_rtmp(&self, url: &str, sink: &Sink, ended: mpsc::Sender<Ended>) -> Result<()> {
-        let source = gst::ElementFactory::make("rtmp2src").property("location", url).build()?;
+        let source = gst::ElementFactory::make("rtmp2src")
+            .property("location", url)
+            .build()?;
         let demux = gst::ElementFactory::make("flvdemux").build()?;
         self.pipeline.add_many([&source, &demux])?;
         source.link(&demux)?;

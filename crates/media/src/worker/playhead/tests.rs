@@ -2,7 +2,10 @@ use proptest::prelude::*;
 
 use super::*;
 
-const BOTH: Option<Tracks> = Some(Tracks { video: true, audio: true });
+const BOTH: Option<Tracks> = Some(Tracks {
+    video: true,
+    audio: true,
+});
 
 fn at_ms(ms: i64) -> Clock {
     Clock::from_ns(ms * 1_000_000)
@@ -21,8 +24,18 @@ fn config(hold_ms: i64, tracks: Option<Tracks>) -> Config {
 /// What left, and when on the clock.
 #[derive(Debug, PartialEq)]
 enum Left {
-    Picture { dts: i64, mark: u8, has_header: bool, now: i64 },
-    Sound { at: i64, missing: usize, first: f32, now: i64 },
+    Picture {
+        dts: i64,
+        mark: u8,
+        has_header: bool,
+        now: i64,
+    },
+    Sound {
+        at: i64,
+        missing: usize,
+        first: f32,
+        now: i64,
+    },
 }
 
 /// A playhead under a clock that is stepped by the millisecond.
@@ -35,7 +48,12 @@ struct Sim {
 
 impl Sim {
     fn new(config: Config) -> Self {
-        Self { playhead: Playhead::new(config), now: 0, left: Vec::new(), bed: Box::new([[0.0; 2]; BLOCK]) }
+        Self {
+            playhead: Playhead::new(config),
+            now: 0,
+            left: Vec::new(),
+            bed: Box::new([[0.0; 2]; BLOCK]),
+        }
     }
 
     fn picture(&mut self, stamp: i64, is_key: bool, mark: u8) {
@@ -53,7 +71,11 @@ impl Sim {
     fn sound(&mut self, stamp: i64) {
         let first = stamp * 48;
         let frames = (first..first + 960).map(|n| [n as f32, -n as f32]).collect();
-        self.playhead.sound(Sound { pts: Pts::from_ms(stamp), frames, arrival: at_ms(self.now) });
+        self.playhead.sound(Sound {
+            pts: Pts::from_ms(stamp),
+            frames,
+            arrival: at_ms(self.now),
+        });
     }
 
     fn step_to(&mut self, now: i64) {
@@ -74,7 +96,12 @@ impl Sim {
                     has_header: p.header.is_some(),
                     now: self.now,
                 },
-                Leaving::Sound { at, missing } => Left::Sound { at, missing, first: self.bed[0][0], now: self.now },
+                Leaving::Sound { at, missing } => Left::Sound {
+                    at,
+                    missing,
+                    first: self.bed[0][0],
+                    now: self.now,
+                },
             });
         }
     }
@@ -110,7 +137,12 @@ impl Sim {
 
     fn sounds(&self) -> impl Iterator<Item = (i64, usize, f32, i64)> {
         self.left.iter().filter_map(|l| match l {
-            Left::Sound { at, missing, first, now } => Some((*at, *missing, *first, *now)),
+            Left::Sound {
+                at,
+                missing,
+                first,
+                now,
+            } => Some((*at, *missing, *first, *now)),
             Left::Picture { .. } => None,
         })
     }
@@ -127,11 +159,48 @@ fn the_session_begins_with_the_first_keyframe_after_the_lead() {
     // The reader joins 120 ms before a keyframe.
     sim.live(280, 6_000, 90_000_000, |_| 0);
     let pictures: Vec<_> = sim.pictures().collect();
-    assert_eq!(pictures[0], (0, 10, 400 + 2_500), "media time zero, released after the hold");
-    assert!(pictures.windows(2).all(|w| w[1].0 == w[0].0 + 40 && w[1].2 == w[0].2 + 40));
+    assert_eq!(
+        pictures[0],
+        (0, 10, 400 + 2_500),
+        "media time zero, released after the hold"
+    );
+    assert!(
+        pictures
+            .windows(2)
+            .all(|w| w[1].0 == w[0].0 + 40 && w[1].2 == w[0].2 + 40)
+    );
     assert_eq!(sim.playhead.counts().dropped_units, 3);
     let first = sim.sounds().next().unwrap();
-    assert_eq!((first.0, first.3), (-120_000, 400), "the lead runs while the hold fills");
+    assert_eq!(
+        (first.0, first.3),
+        (-120_000, 400),
+        "the lead runs while the hold fills"
+    );
+    sim.assert_sound_is_continuous();
+}
+
+#[test]
+fn with_the_header_known_the_first_sound_begins_the_session() {
+    let mut sim = Sim::new(config(0, BOTH));
+    sim.playhead.picture_header(Bytes::from_static(b"header"));
+    // The reader joins 300 ms before a keyframe.
+    sim.live(100, 3_000, 50_000, |_| 0);
+    let first = sim.sounds().next().unwrap();
+    assert_eq!((first.0, first.3), (-120_000, 120), "announced at once");
+    assert_eq!(
+        sim.pictures().next(),
+        Some((300, 10, 400)),
+        "the picture keeps its distance from the sound"
+    );
+    assert!(matches!(
+        sim.left.iter().find(|l| matches!(l, Left::Picture { .. })),
+        Some(Left::Picture { has_header: true, .. })
+    ));
+    assert!(
+        sim.sounds()
+            .filter(|s| s.0 > 960)
+            .all(|s| s.1 == 0 && s.2 == (s.0 + 50_100 * 48) as f32)
+    );
     sim.assert_sound_is_continuous();
 }
 
@@ -168,7 +237,13 @@ fn a_header_on_a_dropped_picture_goes_out_with_the_first_that_is_kept() {
 #[test]
 fn r1_late_sound_is_passed_on_with_its_own_stamp() {
     let mut sim = Sim::new(config(0, BOTH));
-    sim.live(0, 4_000, 0, |t| if (2_000..2_200).contains(&t) { 250 - (t - 2_000) } else { 0 });
+    sim.live(0, 4_000, 0, |t| {
+        if (2_000..2_200).contains(&t) {
+            250 - (t - 2_000)
+        } else {
+            0
+        }
+    });
     assert_eq!(sim.playhead.counts().silence_samples, 0);
     let heard: Vec<_> = sim.sounds().filter(|s| s.0 >= 0).collect();
     assert!(heard.iter().all(|s| s.2 == s.0 as f32), "each sample in its own place");
@@ -183,7 +258,11 @@ fn r1_sound_half_a_second_behind_the_picture_is_silence() {
         sim.step_to(t);
         sim.picture(t, t % 400 == 0, 0);
     }
-    let silent = sim.sounds().find(|s| s.0 > 0 && s.1 == BLOCK).map(|s| (s.0 / 48, s.3)).unwrap();
+    let silent = sim
+        .sounds()
+        .find(|s| s.0 > 0 && s.1 == BLOCK)
+        .map(|s| (s.0 / 48, s.3))
+        .unwrap();
     assert!((500..=545).contains(&(silent.1 - silent.0)), "{silent:?}");
     sim.assert_sound_is_continuous();
 }
@@ -209,7 +288,11 @@ fn a_source_without_sound_gets_silence_on_time() {
     let last = sim.sounds().last().unwrap();
     assert!(last.3 - last.0 / 48 <= 1, "silence keeps up with the clock: {last:?}");
     sim.assert_sound_is_continuous();
-    assert_eq!(sim.playhead.counts().silence_samples, 0, "silence is what such a source has");
+    assert_eq!(
+        sim.playhead.counts().silence_samples,
+        0,
+        "silence is what such a source has"
+    );
 }
 
 #[test]
@@ -236,10 +319,22 @@ fn a_publisher_that_comes_back_is_met_by_silence_and_rising_time() {
     assert!(pictures.windows(2).all(|w| w[1].0 > w[0].0));
     let back = pictures.iter().find(|p| p.0 > 4_000).unwrap();
     // Sound came first, and a block of it is 20 ms old when it comes.
-    assert_eq!((back.0, back.2), (9_220, 9_200 + 1_000), "at a keyframe, where the clock is");
-    let late = sim.sounds().filter(|s| s.0 >= 0).map(|s| s.3 - s.0 / 48 - 1_000).max().unwrap();
+    assert_eq!(
+        (back.0, back.2),
+        (9_220, 9_200 + 1_000),
+        "at a keyframe, where the clock is"
+    );
+    let late = sim
+        .sounds()
+        .filter(|s| s.0 >= 0)
+        .map(|s| s.3 - s.0 / 48 - 1_000)
+        .max()
+        .unwrap();
     assert!(late <= 45, "silence keeps up with the clock: {late}");
-    let heard = sim.sounds().filter(|s| s.0 > 9_300 * 48).all(|s| s.1 == 0 && s.2 == (s.0 - 9_100 * 48) as f32);
+    let heard = sim
+        .sounds()
+        .filter(|s| s.0 > 9_300 * 48)
+        .all(|s| s.1 == 0 && s.2 == (s.0 - 9_100 * 48) as f32);
     assert!(heard, "picture and sound keep their distance");
 }
 
@@ -314,7 +409,10 @@ fn what_came_by_a_lost_connection_does_not_begin_the_session() {
     sim.now = 5_040;
     sim.live(5_040, 8_000, -5_040, |_| 0);
     assert_eq!(sim.pictures().next().map(|p| p.0), Some(0));
-    assert!(sim.sounds().count() < 320, "the lead and 3 s, not the 90 s between the two connections' stamps");
+    assert!(
+        sim.sounds().count() < 320,
+        "the lead and 3 s, not the 90 s between the two connections' stamps"
+    );
     sim.assert_sound_is_continuous();
 }
 
@@ -325,21 +423,43 @@ fn a_replacement_goes_on_where_the_lost_worker_was() {
     let shift_ns = before.playhead.shift().unwrap().ns();
     let out = before.pictures().last().unwrap().0 + ORIGIN.ns() / 1_000_000;
 
-    let resume = Resume { shift_ns, out_ns: out * 1_000_000, age_ns: 0 };
-    let mut after = Sim::new(Config { resume: Some(resume), started: at_ms(5_000), ..config(1_000, BOTH) });
+    let resume = Resume {
+        shift_ns,
+        out_ns: out * 1_000_000,
+        age_ns: 0,
+    };
+    let mut after = Sim::new(Config {
+        resume: Some(resume),
+        started: at_ms(5_000),
+        ..config(1_000, BOTH)
+    });
     after.now = 5_000;
     after.live(5_320, 9_000, 600_000, |_| 0);
-    assert_eq!(after.playhead.shift().unwrap().ns(), shift_ns, "the same stamp, the same programme time");
+    assert_eq!(
+        after.playhead.shift().unwrap().ns(),
+        shift_ns,
+        "the same stamp, the same programme time"
+    );
     let first = after.sounds().next().unwrap();
-    assert!(first.0 >= before.sounds().last().unwrap().0 - BLOCK as i64, "time does not run back");
+    assert!(
+        first.0 >= before.sounds().last().unwrap().0 - BLOCK as i64,
+        "time does not run back"
+    );
     assert_eq!(after.pictures().next().unwrap().0, 5_600);
     after.assert_sound_is_continuous();
 }
 
 #[test]
 fn a_replacement_for_another_publisher_goes_on_by_the_clock() {
-    let resume = Resume { shift_ns: 5_000_000, out_ns: 60_000_000_000, age_ns: 2_000_000_000 };
-    let mut sim = Sim::new(Config { resume: Some(resume), ..config(1_000, BOTH) });
+    let resume = Resume {
+        shift_ns: 5_000_000,
+        out_ns: 60_000_000_000,
+        age_ns: 2_000_000_000,
+    };
+    let mut sim = Sim::new(Config {
+        resume: Some(resume),
+        ..config(1_000, BOTH)
+    });
     sim.live(0, 4_000, 3_600_000, |_| 0);
     let first = sim.pictures().next().unwrap().0 + ORIGIN.ns() / 1_000_000;
     assert!((63_000..=63_001).contains(&first), "{first}");

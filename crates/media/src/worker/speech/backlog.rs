@@ -150,7 +150,11 @@ mod tests {
     use super::*;
 
     fn piece(ms: i64) -> Piece {
-        Piece { at: Pts::from_ms(ms), samples: vec![0; 640], is_new_run: false }
+        Piece {
+            at: Pts::from_ms(ms),
+            samples: vec![0; 640],
+            is_new_run: false,
+        }
     }
 
     fn send_all(backlog: &mut Backlog) -> Vec<Piece> {
@@ -187,7 +191,13 @@ mod tests {
         let mut backlog = Backlog::default();
         (0..2).for_each(|n| backlog.push(piece(n * 40)));
         backlog.rewind(Pts::from_ns(Pts::from_ms(40).ns() - 1));
-        assert_eq!(send_all(&mut backlog), [Piece { is_new_run: true, ..piece(40) }]);
+        assert_eq!(
+            send_all(&mut backlog),
+            [Piece {
+                is_new_run: true,
+                ..piece(40)
+            }]
+        );
     }
 
     #[test]

@@ -79,7 +79,8 @@ pub(crate) fn host_of(url: &str) -> String {
         return "invalid address".to_owned();
     };
     let host = url.host_str().unwrap_or("unknown");
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 impl Connection {
@@ -91,7 +92,9 @@ impl Connection {
         start: Start,
         incoming: mpsc::Sender<Numbered>,
     ) -> Result<Self, Error> {
-        let socket = timeout(CONNECT, upgrade(&url, key.as_deref())).await.map_err(|_| Error::Timeout)??;
+        let socket = timeout(CONNECT, upgrade(&url, key.as_deref()))
+            .await
+            .map_err(|_| Error::Timeout)??;
         let (mut sink, mut stream) = socket.split();
         let (outgoing, mut messages) = mpsc::channel::<Message>(OUTGOING);
         let first = Message::text(ClientMessage::Start(start).to_json());
@@ -116,7 +119,12 @@ impl Connection {
             }
         });
         let tasks = [AbortOnDropHandle::new(writer), AbortOnDropHandle::new(reader)];
-        Ok(Self { id, host: host_of(&url), outgoing, _tasks: tasks })
+        Ok(Self {
+            id,
+            host: host_of(&url),
+            outgoing,
+            _tasks: tasks,
+        })
     }
 
     /// Sends a control message if there is room, and says whether there was; what is not repeated can be done without.
@@ -146,8 +154,13 @@ async fn upgrade(url: &str, key: Option<&str>) -> Result<Socket, Error> {
         headers.insert(header::AUTHORIZATION, bearer);
     }
     let config = WebSocketConfig::default().max_message_size(Some(limits::MAX_MESSAGE_BYTES));
-    let (socket, response) = connect_async_with_config(request, Some(config), true).await.map_err(refusal)?;
-    let chosen = response.headers().get(header::SEC_WEBSOCKET_PROTOCOL).and_then(|v| v.to_str().ok());
+    let (socket, response) = connect_async_with_config(request, Some(config), true)
+        .await
+        .map_err(refusal)?;
+    let chosen = response
+        .headers()
+        .get(header::SEC_WEBSOCKET_PROTOCOL)
+        .and_then(|v| v.to_str().ok());
     match chosen.and_then(Version::parse) {
         Some(_) => Ok(socket),
         None => Err(Error::Version),
@@ -165,7 +178,10 @@ fn refusal(error: tungstenite::Error) -> Error {
                 | Refusal::Busy { message, .. } => message,
                 Refusal::Unknown => status.canonical_reason().unwrap_or_default().to_owned(),
             };
-            Error::Refused { status: status.as_u16(), reason }
+            Error::Refused {
+                status: status.as_u16(),
+                reason,
+            }
         }
         other => Error::Transport(other.to_string()),
     }

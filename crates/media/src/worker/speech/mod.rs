@@ -119,7 +119,11 @@ impl Client {
             source: spec.source.clone(),
             targets: (0_u8..)
                 .zip(&spec.programmes)
-                .map(|(id, p)| Target { id: TargetId(id), lang: p.target.clone(), voice: None })
+                .map(|(id, p)| Target {
+                    id: TargetId(id),
+                    lang: p.target.clone(),
+                    voice: None,
+                })
                 .collect(),
             rate: SPEECH_RATE,
             hold_ms: millis(spec.hold_ms),
@@ -185,7 +189,14 @@ impl Client {
             }
             self.end_when_sent();
         }
-        self.show(|s| *s = SpeechStatus { state: SpeechState::Off, host: None, engine: None, ..s.clone() });
+        self.show(|s| {
+            *s = SpeechStatus {
+                state: SpeechState::Off,
+                host: None,
+                engine: None,
+                ..s.clone()
+            }
+        });
     }
 
     fn is_over(&self) -> bool {
@@ -195,7 +206,10 @@ impl Client {
     }
 
     fn wants_host(&self) -> bool {
-        let is_served = self.serving.as_ref().is_some_and(|s| !s.is_draining() || self.end.is_some());
+        let is_served = self
+            .serving
+            .as_ref()
+            .is_some_and(|s| !s.is_draining() || self.end.is_some());
         self.dialling.is_none() && self.joining.is_none() && !is_served && !self.is_done
     }
 
@@ -219,8 +233,17 @@ impl Client {
             start.have = Some(record.have(&self.pacer_report()));
         }
         self.next_number += 1;
-        let open = Connection::open(self.next_number, url.clone(), self.key.clone(), start, self.incoming.clone());
-        self.dialling = Some(Dialling { url, open: Box::pin(open) });
+        let open = Connection::open(
+            self.next_number,
+            url.clone(),
+            self.key.clone(),
+            start,
+            self.incoming.clone(),
+        );
+        self.dialling = Some(Dialling {
+            url,
+            open: Box::pin(open),
+        });
     }
 
     fn dialled(&mut self, answer: Result<Connection, connection::Error>) {
@@ -235,7 +258,11 @@ impl Client {
 
     /// Media time from which a host that does not know us has to hear the source.
     fn first_needed(&self) -> Pts {
-        let known = self.resume.as_ref().map(|r| &r.record).or(self.serving.as_ref().and_then(Session::record));
+        let known = self
+            .resume
+            .as_ref()
+            .map(|r| &r.record)
+            .or(self.serving.as_ref().and_then(Session::record));
         let settled = known.map_or(self.settled, Record::settled);
         let floor = self.pacer_report().playhead - self.max_stale;
         let oldest = self.backlog.oldest().unwrap_or(Pts::ZERO);
@@ -249,8 +276,16 @@ impl Client {
     /// What comes from the pacer.
     fn take(&mut self, fed: Option<ToSpeech>) {
         match fed {
-            Some(ToSpeech::Sound { at, samples, is_new_run }) => {
-                self.backlog.push(Piece { at, samples, is_new_run });
+            Some(ToSpeech::Sound {
+                at,
+                samples,
+                is_new_run,
+            }) => {
+                self.backlog.push(Piece {
+                    at,
+                    samples,
+                    is_new_run,
+                });
                 self.show_dropped();
             }
             Some(ToSpeech::Cancel { key, target, reason }) => {
@@ -258,8 +293,18 @@ impl Client {
                     session.cancel(key, target, reason);
                 }
             }
-            Some(ToSpeech::End { at }) => self.end = Some(Ending { at, since: Instant::now() }),
-            None => self.end = Some(Ending { at: self.backlog.end(), since: Instant::now() }),
+            Some(ToSpeech::End { at }) => {
+                self.end = Some(Ending {
+                    at,
+                    since: Instant::now(),
+                })
+            }
+            None => {
+                self.end = Some(Ending {
+                    at: self.backlog.end(),
+                    since: Instant::now(),
+                })
+            }
         }
         if self.end.is_some() && self.serving.is_some() {
             // Another host would come too late.
@@ -271,7 +316,12 @@ impl Client {
         self.stuck_since = None;
         let Some(piece) = self.backlog.next() else { return };
         let length = Duration::from_nanos(u64::try_from(piece.length().ns()).unwrap_or(0));
-        self.next_send = Instant::now() + if self.backlog.is_behind() { length / CATCH_UP } else { Duration::ZERO };
+        self.next_send = Instant::now()
+            + if self.backlog.is_behind() {
+                length / CATCH_UP
+            } else {
+                Duration::ZERO
+            };
         if let Some(session) = &mut self.serving {
             permit.send(session.frame(piece));
         }
@@ -289,7 +339,11 @@ impl Client {
 
     /// What comes from a host; of one that was left it is no news.
     fn hear(&mut self, number: u64, message: Incoming) {
-        let mut sessions = self.joining.iter_mut().chain(&mut self.serving).chain(&mut self.leaving);
+        let mut sessions = self
+            .joining
+            .iter_mut()
+            .chain(&mut self.serving)
+            .chain(&mut self.leaving);
         let Some(session) = sessions.find(|s| s.connection.id == number) else {
             return;
         };
@@ -324,7 +378,10 @@ impl Client {
     /// Looks for connections that are dead without saying so, and says what found no room.
     fn look(&mut self) {
         let now = Instant::now();
-        self.serving.iter_mut().chain(&mut self.leaving).for_each(Session::say_end);
+        self.serving
+            .iter_mut()
+            .chain(&mut self.leaving)
+            .for_each(Session::say_end);
         if let Some(session) = self.joining.take_if(|s| s.is_unready(now)) {
             self.refused(&session.url, "the host did not open a session in time");
         }

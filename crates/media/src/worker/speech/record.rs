@@ -45,7 +45,15 @@ impl Known {
 impl Record {
     /// Of a session that begins at `from`.
     pub(super) fn new(number: u32, url: String, token: String, from: Pts, targets: usize) -> Self {
-        Self { number, url, token, settled: from, heard_to: from, targets, utterances: BTreeMap::new() }
+        Self {
+            number,
+            url,
+            token,
+            settled: from,
+            heard_to: from,
+            targets,
+            utterances: BTreeMap::new(),
+        }
     }
 
     /// The same session on another socket.
@@ -76,7 +84,8 @@ impl Record {
 
     /// A dub has ended; false when that was known.
     pub(super) fn end(&mut self, id: UtteranceId, target: TargetId) -> bool {
-        self.dub(id, target).is_none_or(|dub| !std::mem::replace(&mut dub.has_ended, true))
+        self.dub(id, target)
+            .is_none_or(|dub| !std::mem::replace(&mut dub.has_ended, true))
     }
 
     fn dub(&mut self, id: UtteranceId, target: TargetId) -> Option<&mut Dub> {
@@ -114,13 +123,20 @@ impl Record {
                 .map(|&(_, samples)| samples)
         };
         let of_utterance = |(&id, known): (&u32, &Known)| {
-            let dubs: Vec<_> = (0_u8..).zip(&known.dubs).map(|(target, &dub)| (id, target, dub)).collect();
+            let dubs: Vec<_> = (0_u8..)
+                .zip(&known.dubs)
+                .map(|(target, &dub)| (id, target, dub))
+                .collect();
             dubs
         };
         let have = self.utterances.iter().flat_map(of_utterance).map(|(id, target, dub)| {
             let held = held(id, target.into()).filter(|_| !dub.has_ended);
             let samples = held.map_or(dub.samples, |held| held.min(dub.samples));
-            Have { utterance: UtteranceId(id), target: TargetId(target), samples }
+            Have {
+                utterance: UtteranceId(id),
+                target: TargetId(target),
+                samples,
+            }
         });
         have.filter(|have| have.samples > 0).take(limits::MAX_HAVE).collect()
     }
@@ -152,7 +168,7 @@ mod tests {
         assert_eq!(record.settled(), Pts::from_ms(1_000), "one target is not all");
         record.end(UtteranceId(1), FR);
         assert_eq!(record.settled(), Pts::from_ms(3_000));
-        [ES, FR].map(|target| record.end(UtteranceId(2), target));
+        assert!([ES, FR].iter().all(|&target| record.end(UtteranceId(2), target)));
         assert_eq!(record.settled(), Pts::from_ms(4_500));
         record.settle(Pts::from_ms(6_000));
         assert_eq!(record.settled(), Pts::from_ms(6_000), "a pause that the host has heard");
@@ -167,7 +183,14 @@ mod tests {
         assert!(!record.pcm(UtteranceId(1), ES, 50, 50), "known");
         assert!(record.pcm(UtteranceId(1), ES, 50, 60), "partly known");
         assert!(record.pcm(UtteranceId(1), ES, 200, 100), "the playout counts holes");
-        assert_eq!(record.have(&Report::default()), [Have { utterance: UtteranceId(1), target: ES, samples: 110 }]);
+        assert_eq!(
+            record.have(&Report::default()),
+            [Have {
+                utterance: UtteranceId(1),
+                target: ES,
+                samples: 110
+            }]
+        );
     }
 
     #[test]
@@ -176,9 +199,25 @@ mod tests {
         record.pcm(UtteranceId(1), ES, 0, 100);
         record.pcm(UtteranceId(2), ES, 0, 100);
         record.end(UtteranceId(1), ES);
-        let held = [1, 2].map(|utterance| (Key { connection: 7, utterance }, 40)).to_vec();
-        let programmes = vec![ProgrammeReport { held, ..ProgrammeReport::default() }];
-        let have = record.have(&Report { programmes, ..Report::default() });
+        let held = [1, 2]
+            .map(|utterance| {
+                (
+                    Key {
+                        connection: 7,
+                        utterance,
+                    },
+                    40,
+                )
+            })
+            .to_vec();
+        let programmes = vec![ProgrammeReport {
+            held,
+            ..ProgrammeReport::default()
+        }];
+        let have = record.have(&Report {
+            programmes,
+            ..Report::default()
+        });
         assert_eq!(have.iter().map(|have| have.samples).collect::<Vec<_>>(), [100, 40]);
     }
 

@@ -27,7 +27,15 @@ pub(super) struct Search {
 impl Search {
     pub(super) fn new(speech: &Speech) -> Self {
         let (urls, file) = (speech.urls.clone(), speech.urls_file.clone());
-        Self { urls, file, next: 0, tried: 0, losses: 0, retry: RETRY[0], at: Instant::now() }
+        Self {
+            urls,
+            file,
+            next: 0,
+            tried: 0,
+            losses: 0,
+            retry: RETRY[0],
+            at: Instant::now(),
+        }
     }
 
     /// Another list, which is tried at once.
@@ -102,7 +110,10 @@ impl Search {
 
 /// A list of hosts: separated by commas, blanks or lines.
 fn list_of(text: &str) -> Vec<String> {
-    text.split([',', ' ', '\n', '\r', '\t']).filter(|u| !u.is_empty()).map(str::to_owned).collect()
+    text.split([',', ' ', '\n', '\r', '\t'])
+        .filter(|u| !u.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]
@@ -111,7 +122,11 @@ mod tests {
 
     fn search(urls: &[&str]) -> Search {
         let urls = urls.iter().map(|&u| u.to_owned()).collect();
-        Search::new(&Speech { urls, urls_file: None, key: None })
+        Search::new(&Speech {
+            urls,
+            urls_file: None,
+            key: None,
+        })
     }
 
     /// The hosts that are tried, each with the wait before it in ms.
@@ -130,7 +145,13 @@ mod tests {
     async fn each_round_begins_with_the_first_and_waits_longer() {
         let tried = refusals(&mut search(&["a", "b"]), 12).await;
         assert!(tried.iter().step_by(2).all(|(host, _)| host == "a"));
-        assert!(tried.iter().skip(1).step_by(2).all(|(host, wait)| host == "b" && *wait == 0));
+        assert!(
+            tried
+                .iter()
+                .skip(1)
+                .step_by(2)
+                .all(|(host, wait)| host == "b" && *wait == 0)
+        );
         let waits: Vec<_> = tried.iter().step_by(2).map(|(_, wait)| *wait).collect();
         assert_eq!(waits, [0, 250, 500, 1_000, 2_000, 2_000]);
     }

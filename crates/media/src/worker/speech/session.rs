@@ -143,7 +143,11 @@ impl Session {
 
     /// No more sound for this one.
     pub(super) fn end(&mut self, at: Pts) {
-        self.ended = Some(Ended { at, since: Instant::now(), is_said: false });
+        self.ended = Some(Ended {
+            at,
+            since: Instant::now(),
+            is_said: false,
+        });
         self.say_end();
     }
 
@@ -166,7 +170,11 @@ impl Session {
             playout::CancelReason::Muted => CancelReason::Muted,
         };
         let target = u8::try_from(target).ok().map(TargetId);
-        self.connection.say(&ClientMessage::Cancel(Cancel { utterance: UtteranceId(key.utterance), target, reason }));
+        self.connection.say(&ClientMessage::Cancel(Cancel {
+            utterance: UtteranceId(key.utterance),
+            target,
+            reason,
+        }));
     }
 
     pub(super) fn say_status(&mut self, report: &Report) {
@@ -183,7 +191,10 @@ impl Session {
         });
         let targets: Vec<_> = targets.collect();
         let dubbed_to = targets.iter().map(|t| t.dubbed_to_ns).min();
-        let status = Status { playhead_ns: report.playhead.ns(), targets };
+        let status = Status {
+            playhead_ns: report.playhead.ns(),
+            targets,
+        };
         if self.connection.say(&ClientMessage::Status(status))
             && let (Some(record), Some(dubbed_to)) = (&mut self.record, dubbed_to)
         {
@@ -222,12 +233,18 @@ impl Session {
     }
 
     fn key(&self, utterance: UtteranceId) -> Key {
-        Key { connection: self.number(), utterance: utterance.0 }
+        Key {
+            connection: self.number(),
+            utterance: utterance.0,
+        }
     }
 
     /// Whether an utterance is another host's.
     fn is_beyond(&self, utterance: UtteranceId) -> bool {
-        self.until.as_ref().and_then(|u| u.utterance).is_some_and(|first| utterance.0 >= first)
+        self.until
+            .as_ref()
+            .and_then(|u| u.utterance)
+            .is_some_and(|first| utterance.0 >= first)
     }
 
     fn pcm(&mut self, frame: &AudioFrame) -> Heard {
@@ -262,7 +279,11 @@ impl Session {
             }),
             ServerMessage::DubEnd(end) => {
                 let is_new = self.record.as_mut().is_some_and(|r| r.end(end.utterance, end.target));
-                if is_new && !self.is_beyond(end.utterance) { Heard::Pass(self.dub_end(&end)) } else { Heard::Nothing }
+                if is_new && !self.is_beyond(end.utterance) {
+                    Heard::Pass(self.dub_end(&end))
+                } else {
+                    Heard::Nothing
+                }
             }
             ServerMessage::Stats(stats) => {
                 if let Some(record) = &mut self.record {
@@ -298,20 +319,35 @@ impl Session {
     }
 
     fn utterance(&mut self, utterance: Utterance) -> Heard {
-        let Utterance { utterance: id, start_ns, end_ns, text, .. } = utterance;
+        let Utterance {
+            utterance: id,
+            start_ns,
+            end_ns,
+            text,
+            ..
+        } = utterance;
         let (start, end) = (Pts::from_ns(start_ns), Pts::from_ns(end_ns));
         if let Some(until) = self.until.as_mut().filter(|u| u.utterance.is_none() && start >= u.at) {
             until.utterance = Some(id.0);
         }
         if self.is_beyond(id) {
-            let cancel = Cancel { utterance: id, target: None, reason: CancelReason::Stale };
+            let cancel = Cancel {
+                utterance: id,
+                target: None,
+                reason: CancelReason::Stale,
+            };
             self.connection.say(&ClientMessage::Cancel(cancel));
             return Heard::Nothing;
         }
         if let Some(record) = &mut self.record {
             record.utterance(id, start, end);
         }
-        Heard::Pass(DubInput::Utterance { key: self.key(id), start, end, text })
+        Heard::Pass(DubInput::Utterance {
+            key: self.key(id),
+            start,
+            end,
+            text,
+        })
     }
 
     fn dub_end(&self, end: &DubEnd) -> DubInput {
@@ -322,6 +358,10 @@ impl Session {
             Outcome::Late => End::Late,
             Outcome::Failed | Outcome::Other => End::Failed,
         };
-        DubInput::End { key: self.key(end.utterance), target: usize::from(end.target.0), end: how }
+        DubInput::End {
+            key: self.key(end.utterance),
+            target: usize::from(end.target.0),
+            end: how,
+        }
     }
 }

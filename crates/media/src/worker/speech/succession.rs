@@ -42,7 +42,11 @@ impl Client {
         let is_it = |s: &mut Session| s.connection.id == number;
         if let Some(session) = self.joining.take_if(is_it) {
             self.refused(&session.url, reason);
-        } else if self.serving.as_ref().is_some_and(|s| s.connection.id == number && s.has_ended()) {
+        } else if self
+            .serving
+            .as_ref()
+            .is_some_and(|s| s.connection.id == number && s.has_ended())
+        {
             info!(reason, "speech session has ended");
             self.serving = None;
             self.is_done = true;
@@ -67,7 +71,10 @@ impl Client {
                 Record::new(number, session.url.clone(), ready.resume, from, self.spec.targets.len())
             }
         };
-        self.pass(DubInput::Ready { connection: record.number, dub_rate: ready.dub_rate });
+        self.pass(DubInput::Ready {
+            connection: record.number,
+            dub_rate: ready.dub_rate,
+        });
         session.open(record);
         if let Some(mut old) = self.serving.take() {
             from = from.max(old.record().map_or(from, Record::heard_to));
@@ -111,7 +118,10 @@ impl Client {
         let Some((record, is_kept)) = session.close() else {
             return;
         };
-        self.resume = Some(Resume { record, until: Instant::now() + limits::RESUME });
+        self.resume = Some(Resume {
+            record,
+            until: Instant::now() + limits::RESUME,
+        });
         if !is_kept || ((hangs || !is_good) && self.search.hosts().len() > 1) {
             self.search.pass_over(&url);
             self.forget_lost();
@@ -121,7 +131,9 @@ impl Client {
     pub(super) fn forget_lost(&mut self) {
         if let Some(Resume { record, .. }) = self.resume.take() {
             self.settled = self.settled.max(record.settled());
-            self.pass(DubInput::Lost { connection: record.number });
+            self.pass(DubInput::Lost {
+                connection: record.number,
+            });
         }
     }
 
@@ -130,7 +142,9 @@ impl Client {
         while let Some(index) = self.leaving.iter().position(&which) {
             let session = self.leaving.remove(index);
             info!(host = session.connection.host, reason, "speech host is left");
-            self.pass(DubInput::Lost { connection: session.number() });
+            self.pass(DubInput::Lost {
+                connection: session.number(),
+            });
         }
     }
 }

@@ -43,7 +43,11 @@ impl Relay {
                 }
             }
         });
-        Self { address, state, accepted }
+        Self {
+            address,
+            state,
+            accepted,
+        }
     }
 
     pub(super) fn url(&self) -> String {
@@ -60,9 +64,9 @@ impl Relay {
         self.state.send_modify(|s| s.left = Some(bytes));
     }
 
-    /// Has cut what was connected.
-    pub(super) fn has_cut(&self) -> bool {
-        self.state.borrow().cuts > 0
+    /// How often it has cut.
+    pub(super) fn cuts(&self) -> u32 {
+        self.state.borrow().cuts
     }
 
     /// Stops passing bytes, but not accepting.

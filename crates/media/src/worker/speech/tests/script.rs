@@ -92,13 +92,26 @@ impl Line {
     pub(super) async fn utterance(&mut self, id: u32, start_ms: i64, end_ms: i64) {
         let (start_ns, end_ns) = (start_ms * 1_000_000, end_ms * 1_000_000);
         let (cut, lang, text) = (Cut::Pause, "en".to_owned(), String::new());
-        let utterance = Utterance { utterance: UtteranceId(id), start_ns, end_ns, cut, lang, text };
+        let utterance = Utterance {
+            utterance: UtteranceId(id),
+            start_ns,
+            end_ns,
+            cut,
+            lang,
+            text,
+        };
         self.say(ServerMessage::Utterance(utterance)).await;
     }
 
     pub(super) async fn dub(&mut self, id: u32, target: u8) {
         let (utterance, target) = (UtteranceId(id), TargetId(target));
-        let dub = Dub { utterance, target, text: "x".to_owned(), estimate_ms: 1_000, stage_ms: StageMs::default() };
+        let dub = Dub {
+            utterance,
+            target,
+            text: "x".to_owned(),
+            estimate_ms: 1_000,
+            stage_ms: StageMs::default(),
+        };
         self.say(ServerMessage::Dub(dub)).await;
     }
 
@@ -117,12 +130,22 @@ impl Line {
 
     pub(super) async fn dub_end(&mut self, id: u32, target: u8, samples: u64) {
         let (utterance, target, outcome) = (UtteranceId(id), TargetId(target), Outcome::Done);
-        self.say(ServerMessage::DubEnd(DubEnd { utterance, target, outcome, samples, code: None })).await;
+        self.say(ServerMessage::DubEnd(DubEnd {
+            utterance,
+            target,
+            outcome,
+            samples,
+            code: None,
+        }))
+        .await;
     }
 
     pub(super) async fn next(&mut self) -> Got {
         loop {
-            return match timeout(DEADLINE, self.0.next()).await.expect("the client says something") {
+            return match timeout(DEADLINE, self.0.next())
+                .await
+                .expect("the client says something")
+            {
                 Some(Ok(Message::Text(text))) => Got::Said(ClientMessage::parse(&text).unwrap().message),
                 Some(Ok(Message::Binary(bytes))) => Got::Sound(AudioFrame::decode(bytes).unwrap()),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,

@@ -23,7 +23,7 @@ use crate::worker::speech::Client;
 
 /// Longer than anything takes on a busy machine.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
-/// The source talks at this multiple of real time, so that what is sent again can still catch up.
+/// The source talks at this multiple of real time: half of what is allowed, so that what is sent again can catch up.
 const SPEED: u32 = 2;
 const HOLD: Span = Span::from_ms(2_500);
 
@@ -38,7 +38,9 @@ impl Service {
         let base = [("SPEECH_LISTEN", "127.0.0.1:0"), ("MOCK_DELAY", "50ms")];
         let config = Config::from_vars(&Vars::new(base.iter().chain(vars).copied())).unwrap();
         let lifecycle = Lifecycle::new(server::GRACE);
-        let address = server::start(&config, engine::start(&config).unwrap(), &lifecycle).await.unwrap();
+        let address = server::start(&config, engine::start(&config).unwrap(), &lifecycle)
+            .await
+            .unwrap();
         Self { address, lifecycle }
     }
 
@@ -80,7 +82,9 @@ impl Talk {
 /// Harmonics with a speaker's ups and downs, which the detector takes for voice.
 fn voice(n: usize) -> i16 {
     let t = n as f64 / 16_000.0;
-    let harmonics: f64 = (1..24).map(|h| (TAU * 140.0 * f64::from(h) * t).sin() / f64::from(h)).sum();
+    let harmonics: f64 = (1..24)
+        .map(|h| (TAU * 140.0 * f64::from(h) * t).sin() / f64::from(h))
+        .sum();
     let syllable = 0.55 - 0.45 * (TAU * 4.0 * t).cos();
     (5_000.0 * harmonics * syllable) as i16
 }
@@ -92,6 +96,7 @@ pub(super) struct Stage {
     pub(super) updates: mpsc::Sender<Vec<String>>,
     pub(super) pacer: Arc<Mutex<Report>>,
     pub(super) cancel: CancellationToken,
+    pub(super) speed: u32,
     inputs: Receiver<Input>,
     status: Arc<Mutex<SpeechStatus>>,
     task: JoinHandle<()>,
@@ -100,7 +105,14 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn open(urls: &[String]) -> Self {
-        Self::with(&["es", "fr"], Speech { urls: urls.to_vec(), urls_file: None, key: None })
+        Self::with(
+            &["es", "fr"],
+            Speech {
+                urls: urls.to_vec(),
+                urls_file: None,
+                key: None,
+            },
+        )
     }
 
     pub(super) fn with(targets: &[&str], speech: Speech) -> Self {
@@ -112,20 +124,36 @@ impl Stage {
         let cancel = CancellationToken::new();
         let task = tokio::spawn(client.run(messages, cancel.clone()));
         let (_, fed) = watch::channel(Pts::ZERO);
-        Self { story: Story::default(), feed, updates, pacer, cancel, inputs: passed, status, task, fed }
+        Self {
+            story: Story::default(),
+            feed,
+            updates,
+            pacer,
+            cancel,
+            speed: SPEED,
+            inputs: passed,
+            status,
+            task,
+            fed,
+        }
     }
 
     /// The source begins to talk.
     pub(super) fn talk(&mut self, talk: &Talk) {
         let (feed, pacer, samples) = (self.feed.clone(), self.pacer.clone(), talk.samples.clone());
+        let speed = self.speed;
         let (done, fed) = watch::channel(Pts::ZERO);
         self.fed = fed;
         tokio::spawn(async move {
             let begun = Instant::now();
             for (n, piece) in samples.chunks(PIECE).enumerate() {
                 let at = Pts::from_samples((n * PIECE) as i64, SPEECH_RATE);
-                sleep_until(begun + Duration::from_nanos(at.ns().unsigned_abs()) / SPEED).await;
-                let sound = ToSpeech::Sound { at, samples: piece.to_vec(), is_new_run: n == 0 };
+                sleep_until(begun + Duration::from_nanos(at.ns().unsigned_abs()) / speed).await;
+                let sound = ToSpeech::Sound {
+                    at,
+                    samples: piece.to_vec(),
+                    is_new_run: n == 0,
+                };
                 if feed.send(sound).await.is_err() {
                     return;
                 }
@@ -140,7 +168,14 @@ impl Stage {
     pub(super) async fn pieces(&self, from_ms: i64, count: i64) {
         for n in 0..count {
             let (at, is_new_run) = (Pts::from_ms(from_ms + n * 40), n == 0 && from_ms == 0);
-            self.feed.send(ToSpeech::Sound { at, samples: vec![0; PIECE], is_new_run }).await.unwrap();
+            self.feed
+                .send(ToSpeech::Sound {
+                    at,
+                    samples: vec![0; PIECE],
+                    is_new_run,
+                })
+                .await
+                .unwrap();
         }
     }
 
@@ -170,7 +205,12 @@ impl Stage {
             if is_so(self) {
                 return;
             }
-            assert!(begun.elapsed() < DEADLINE, "not in time: {what}: {:?} {:?}", self.status(), self.story.whole(1));
+            assert!(
+                begun.elapsed() < DEADLINE,
+                "not in time: {what}: {:?} {:?}",
+                self.status(),
+                self.story.whole(1)
+            );
             sleep(Duration::from_millis(2)).await;
         }
     }
@@ -180,7 +220,8 @@ impl Stage {
     }
 
     pub(super) async fn until_ready(&mut self, times: usize) {
-        self.until("a host is ready", |stage| stage.story.ready.len() >= times).await;
+        self.until("a host is ready", |stage| stage.story.ready.len() >= times)
+            .await;
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -213,7 +254,11 @@ fn spec(targets: &[&str]) -> Spec {
         stream: "talk".to_owned(),
         session: "s1".to_owned(),
         source_id: String::new(),
-        ingest: Ingest { url: String::new(), rtsp_url: None, tracks: None },
+        ingest: Ingest {
+            url: String::new(),
+            rtsp_url: None,
+            tracks: None,
+        },
         programmes: targets.iter().map(programme).collect(),
         source: "en".to_owned(),
         hold_ms: 2_500,

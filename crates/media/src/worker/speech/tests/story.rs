@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use dragoman_audio::playout::{End, Key};
 use dragoman_timeline::{Pts, Span};
-use tokio::time::Instant;
 
 use crate::worker::pacer::DubInput;
 
@@ -14,7 +13,8 @@ const EDGE: Span = Span::from_ms(150);
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Story {
-    pub(super) ready: Vec<(u32, Instant)>,
+    /// Connections in the order in which they became ready; one that was resumed is there again.
+    pub(super) ready: Vec<u32>,
     /// And how many were ready by then.
     pub(super) lost: Vec<(u32, usize)>,
     pub(super) utterances: BTreeMap<Key, Vec<(Pts, Pts, String)>>,
@@ -23,19 +23,17 @@ pub(super) struct Story {
     pub(super) ends: BTreeMap<(Key, usize), End>,
     /// Samples that came twice, with the same content.
     pub(super) doubled: usize,
-    /// When the last sample came.
-    pub(super) sounded: Option<Instant>,
 }
 
 impl Story {
     pub(super) fn add(&mut self, input: DubInput) {
         let is_lost = |connection: u32| self.lost.iter().any(|lost| lost.0 == connection);
-        let known = |key: &Key| self.ready.iter().any(|r| r.0 == key.connection) && !is_lost(key.connection);
+        let known = |key: &Key| self.ready.contains(&key.connection) && !is_lost(key.connection);
         match input {
             DubInput::Ready { connection, dub_rate } => {
                 assert_eq!(dub_rate, 24_000);
                 assert!(!is_lost(connection), "a number is not used again");
-                self.ready.push((connection, Instant::now()));
+                self.ready.push(connection);
             }
             DubInput::Lost { connection } => {
                 assert!(!is_lost(connection), "lost once");
@@ -45,13 +43,29 @@ impl Story {
                 assert!(known(&key) && start < end);
                 self.utterances.entry(key).or_default().push((start, end, text));
             }
-            DubInput::Dub { key, target, text, estimate } => {
+            DubInput::Dub {
+                key,
+                target,
+                text,
+                estimate,
+            } => {
                 assert!(known(&key) && self.utterances.contains_key(&key) && estimate > Span::ZERO);
                 self.dubs.entry((key, target)).or_default().push(text);
             }
-            DubInput::Pcm { key, target, offset, pcm } => {
-                assert!(known(&key) && self.dubs.contains_key(&(key, target)), "{key:?} {target}");
-                assert!(!self.ends.contains_key(&(key, target)) && !pcm.is_empty(), "{key:?} {target}");
+            DubInput::Pcm {
+                key,
+                target,
+                offset,
+                pcm,
+            } => {
+                assert!(
+                    known(&key) && self.dubs.contains_key(&(key, target)),
+                    "{key:?} {target}"
+                );
+                assert!(
+                    !self.ends.contains_key(&(key, target)) && !pcm.is_empty(),
+                    "{key:?} {target}"
+                );
                 let dub = self.pcm.entry((key, target)).or_default();
                 let offset = usize::try_from(offset).unwrap();
                 assert!(offset <= dub.len(), "a hole in {key:?}: {} then {offset}", dub.len());
@@ -59,7 +73,6 @@ impl Story {
                 assert_eq!(dub[offset..offset + again], pcm[..again]);
                 self.doubled += again;
                 dub.extend(&pcm[again..]);
-                self.sounded = Some(Instant::now());
             }
             DubInput::End { key, target, end } => {
                 assert!(known(&key) && self.utterances.contains_key(&key));
@@ -69,9 +82,13 @@ impl Story {
         }
     }
 
-    /// Connections in the order in which they became ready.
-    pub(super) fn numbers(&self) -> Vec<u32> {
-        self.ready.iter().map(|r| r.0).collect()
+    /// Samples that a connection has brought.
+    pub(super) fn samples(&self, connection: u32) -> usize {
+        self.pcm
+            .iter()
+            .filter(|(dub, _)| dub.0.connection == connection)
+            .map(|(_, pcm)| pcm.len())
+            .sum()
     }
 
     /// Whether a dub has begun and not ended.
@@ -103,11 +120,14 @@ impl Story {
             let mut at = from;
             let mut missing = Span::ZERO;
             for &(_, start, end) in whole.iter().filter(|&&(_, start, end)| end > from && start < to) {
-                missing = missing + (start - at).max(Span::ZERO);
+                missing += (start - at).max(Span::ZERO);
                 at = at.max(end);
             }
-            missing = missing + (to - at).max(Span::ZERO);
-            assert!(missing <= EDGE, "{missing:?} of {from:?}..{to:?} is in no dub: {whole:?}");
+            missing += (to - at).max(Span::ZERO);
+            assert!(
+                missing <= EDGE,
+                "{missing:?} of {from:?}..{to:?} is in no dub: {whole:?}"
+            );
         }
     }
 
