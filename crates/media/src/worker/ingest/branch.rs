@@ -98,10 +98,6 @@ pub(super) fn attach(pipeline: &gst::Pipeline, pad: &gst::Pad, stamps: Stamps, s
         return discard(pipeline, pad);
     }
     let (names, appsink) = if is_video(structure) {
-        // FLV brings it ahead of the pictures, up to a GOP earlier than the first that can be shown.
-        if let Some(header) = new_config(&caps) {
-            sink.describe(Input::PictureHeader(header));
-        }
         (unpack_of(structure)?.to_vec(), video_sink(stamps, sink.clone()))
     } else {
         let mut names = decoder_of(structure)?.to_vec();
@@ -290,7 +286,7 @@ fn frames_of(bytes: &[u8]) -> Vec<Frame> {
 
 impl Sink {
     /// A description; lost with the queue full, and then only the API misses it.
-    fn describe(&self, input: Input) {
+    pub(super) fn describe(&self, input: Input) {
         let _ = self.inputs.try_send(input);
     }
 

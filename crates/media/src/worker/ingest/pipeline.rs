@@ -9,6 +9,8 @@ use tokio::sync::mpsc;
 
 use super::branch::{self, Stamps};
 use super::{Ended, Sink};
+use crate::worker::egress::flv;
+use crate::worker::pacer::Input;
 
 /// Elements that an ingest needs in any case; those of rarer codecs are asked for when they come.
 pub(crate) const ELEMENTS: [&str; 13] = [
@@ -60,6 +62,7 @@ impl Pipeline {
         let demux = gst::ElementFactory::make("flvdemux").build()?;
         self.pipeline.add_many([&source, &demux])?;
         source.link(&demux)?;
+        tell_header(&source, sink)?;
         self.attach_pads_of(&demux, Stamps::Buffers, sink, ended);
         Ok(())
     }
@@ -115,4 +118,24 @@ impl Pipeline {
         });
         let _ = tokio::time::timeout(STOP, stop).await;
     }
+}
+
+/// The decoder configuration comes at once, the first picture that can be shown up to a GOP later; the demuxer keeps the
+/// one until it has the other.
+fn tell_header(source: &gst::Element, sink: &Sink) -> Result<()> {
+    let pad = source
+        .static_pad("src")
+        .ok_or_else(|| anyhow!("a source without an exit"))?;
+    let sink = sink.clone();
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        let map = info.buffer().and_then(|b| b.map_readable().ok());
+        match map.as_ref().and_then(|tag| flv::picture_header_of(tag)) {
+            Some(header) => {
+                sink.describe(Input::PictureHeader(header));
+                gst::PadProbeReturn::Remove
+            }
+            None => gst::PadProbeReturn::Ok,
+        }
+    });
+    Ok(())
 }
