@@ -13,9 +13,9 @@ use super::playhead::{Frame, RATE};
 pub(crate) const SPEECH_RATE: u32 = 16_000;
 /// One audio frame of the protocol: 40 ms.
 pub(crate) const PIECE: usize = 640;
-/// Messages that may wait for the speech client: 1 s of sound and some cancels. When it is full the sound is dropped
-/// and counted, and the next piece says that something is missing.
-const QUEUE: usize = 40;
+/// Messages that may wait for the speech client: 10 s of sound, which a source can bring in one burst after a stall. When
+/// it is full the sound is dropped and counted, and the next piece says that something is missing.
+const QUEUE: usize = 256;
 
 /// Silence goes out in pieces of 100 ms.
 static SILENCE: [Frame; 4_800] = [[0.0; 2]; 4_800];
@@ -242,10 +242,10 @@ mod tests {
     #[test]
     fn a_client_that_takes_nothing_is_told_of_the_hole() {
         let (mut feed, mut other) = Feed::new(true).unwrap();
-        (0..100).for_each(|n| feed.sound(n * 1_920, &frames(1_920)));
+        (0..400).for_each(|n| feed.sound(n * 1_920, &frames(1_920)));
         assert_eq!(sent(&mut other).len(), QUEUE);
-        assert!(feed.dropped_samples() > 50 * 640);
-        (100..104).for_each(|n| feed.sound(n * 1_920, &frames(1_920)));
+        assert!(feed.dropped_samples() > 100 * 640);
+        (400..404).for_each(|n| feed.sound(n * 1_920, &frames(1_920)));
         assert!(sent(&mut other)[0].2);
     }
 

@@ -198,7 +198,7 @@ impl Session {
             Some(hosts) => {
                 let (client, messages, status) =
                     speech::Client::new(&spec, hosts, fed, updates, inputs.clone(), report.clone());
-                let task = tokio::spawn(client.run(messages, stop.clone()).instrument(span.clone()));
+                let task = tokio::spawn(client.run_when_heard(messages, stop.clone()).instrument(span.clone()));
                 (Some(task), Some(status))
             }
             None => (None, None),

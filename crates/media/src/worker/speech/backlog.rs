@@ -7,7 +7,7 @@ use dragoman_timeline::{Pts, Span};
 
 use crate::worker::feed::SPEECH_RATE;
 
-/// What may wait for a connection that has once caught up; then the oldest is given up and a discontinuity flagged.
+/// What may wait for a connection that takes nothing; the rest is given up, the oldest first, and a discontinuity flagged.
 const MAX_UNSENT: Span = Span::from_secs(1);
 
 /// A few ms of sound.
@@ -50,7 +50,6 @@ pub(crate) struct Backlog {
     cursor: usize,
     /// Media time before which nothing is sent on this connection.
     from: Option<Pts>,
-    has_caught_up: bool,
     is_broken: bool,
     dropped_samples: u64,
 }
@@ -69,7 +68,11 @@ impl Backlog {
             }
             self.cursor = self.cursor.saturating_sub(1);
         }
-        while self.has_caught_up && self.unsent() > MAX_UNSENT {
+    }
+
+    /// The connection takes nothing: what is older than [`MAX_UNSENT`] is given up, since live sound is worth more.
+    pub(crate) fn give_up_old(&mut self) {
+        while self.unsent() > MAX_UNSENT {
             self.dropped_samples += self.pieces.get(self.cursor).map_or(0, |p| p.samples.len()) as u64;
             self.cursor += 1;
             self.is_broken = true;
@@ -93,11 +96,6 @@ impl Backlog {
         self.cursor + 1 < self.pieces.len()
     }
 
-    /// The connection is gone: what comes waits for the next one.
-    pub(crate) fn hold(&mut self) {
-        self.has_caught_up = false;
-    }
-
     /// A new connection hears from `from` on.
     pub(crate) fn rewind(&mut self, from: Pts) {
         let cursor = self.pieces.partition_point(|p| p.end() <= from);
@@ -105,7 +103,6 @@ impl Backlog {
         self.dropped_samples += skipped.map(|p| p.samples.len() as u64).sum::<u64>();
         self.cursor = cursor;
         self.from = Some(from);
-        self.has_caught_up = false;
         self.is_broken = true;
     }
 
@@ -122,7 +119,6 @@ impl Backlog {
                 continue;
             }
             piece.is_new_run |= std::mem::take(&mut self.is_broken);
-            self.has_caught_up |= !self.has_unsent();
             return Some(piece);
         }
     }
@@ -180,6 +176,11 @@ mod tests {
         backlog.push(piece(0));
         send_all(&mut backlog);
         (1..=50).for_each(|n| backlog.push(piece(n * 40)));
+        assert!(
+            backlog.has_unsent() && backlog.dropped_samples() == 0,
+            "a burst is no fault of the connection's"
+        );
+        backlog.give_up_old();
         let sent = send_all(&mut backlog);
         assert_eq!(sent.len(), 25);
         assert!(sent[0].is_new_run && !sent[1].is_new_run);
@@ -205,7 +206,6 @@ mod tests {
         let mut backlog = Backlog::default();
         backlog.push(piece(0));
         send_all(&mut backlog);
-        backlog.hold();
         (1..=100).for_each(|n| backlog.push(piece(n * 40)));
         assert_eq!(backlog.dropped_samples(), 0);
         backlog.rewind(Pts::from_ms(1_000));

@@ -44,6 +44,8 @@ use crate::spec::{Spec, Speech};
 
 /// A host that takes nothing for this long is left.
 const STALLED: Duration = Duration::from_secs(3);
+/// A host that takes nothing for this long loses what is old.
+const GIVE_UP: Duration = Duration::from_secs(1);
 /// How often liveness is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// Sent again at no more than this multiple of real time.
@@ -160,6 +162,16 @@ impl Client {
             is_done: false,
         };
         (client, messages, status)
+    }
+
+    /// Waits for the first sound, then runs: a source without any takes no place at a host.
+    pub(crate) async fn run_when_heard(mut self, messages: mpsc::Receiver<Numbered>, cancel: CancellationToken) {
+        let first = tokio::select! {
+            () = cancel.cancelled() => return,
+            first = self.feed.recv() => first,
+        };
+        self.take(first);
+        self.run(messages, cancel).await;
     }
 
     /// Runs until the session is settled or `cancel` says so.
@@ -394,8 +406,14 @@ impl Client {
         let is_stuck = self.serving.is_some() && self.backlog.is_behind();
         if !is_stuck || now < self.next_send {
             self.stuck_since = None;
-        } else if now - *self.stuck_since.get_or_insert(now) > STALLED {
-            self.lose("the host takes no sound", true);
+        } else {
+            let stuck = now - *self.stuck_since.get_or_insert(now);
+            if stuck > STALLED {
+                self.lose("the host takes no sound", true);
+            } else if stuck > GIVE_UP {
+                self.backlog.give_up_old();
+                self.show_dropped();
+            }
         }
         self.part("it does not finish", |s| s.is_silent(now) || s.has_overstayed(now));
         if self.resume.as_ref().is_some_and(|r| now >= r.until) {

@@ -108,7 +108,6 @@ impl Client {
         let (host, url, lived) = (session.connection.host.clone(), session.url.clone(), session.lived());
         warn!(host, reason, "speech host is lost");
         self.stuck_since = None;
-        self.backlog.hold();
         let is_good = self.search.lost(lived);
         self.show(|s| {
             s.state = SpeechState::Connecting;
