@@ -75,7 +75,7 @@ impl Resampler {
             // block, which must be a frame.
             let hint = BLOCK * u64::from(from) / u64::from(from.min(to));
             let period = u64::from(from) / common(from.into(), to.into());
-            let hint = hint.next_multiple_of(if period % 2 == 0 { period } else { 2 * period });
+            let hint = hint.next_multiple_of(if period.is_multiple_of(2) { period } else { 2 * period });
             Some(
                 Fft::new(from as usize, to as usize, hint as usize, channels, FixedSync::Both)
                     .map_err(|_| unsupported)?,

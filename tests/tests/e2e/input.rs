@@ -140,18 +140,20 @@ fn a_stream_with_one_keyframe_says_what_it_lacks() -> Result<()> {
         audio: PLAIN_AUDIO,
     })?;
     let _publisher = Publisher::ffmpeg(&file, &stack.rtmp_url("live/refresh/in"))?;
-    let stream = stream_when(
+    // Over RTMP a reader's pictures begin with a keyframe, and there is none; the sound is dubbed all the same.
+    stream_when(
         &stack,
         "refresh",
-        "the stream is on air or says why it is not",
-        |stream| stream["programmes"][0]["state"] == "live" || stream["reason"].is_string(),
+        "the stream is dubbed and says what it lacks",
+        |stream| {
+            let dub = &stream["programmes"][0]["dub"];
+            let lacks = stream["reason"]
+                .as_str()
+                .is_some_and(|reason| reason.contains("keyframe"));
+            lacks && stream["state"] == "live" && dub["outcomes"]["on_time"].as_u64() >= Some(1)
+        },
     )?;
-    if stream["programmes"][0]["state"] != "live" {
-        return Ok(());
-    }
-    // The pictures may be missing, the sound is dubbed all the same.
-    let mut programme = Recording::ffmpeg_sound(&stack.rtmp_url("live/refresh/out"))?;
-    heard_all(&mut programme, &stack)?.is_dubbed(tone_hz("es"))
+    Ok(())
 }
 
 /// Beep and first speech come before the step, the second speech after it.

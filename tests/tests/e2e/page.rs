@@ -8,6 +8,11 @@ use dragoman_tests::running::{on_air, shared, stream_when};
 use dragoman_tests::skipped;
 use xtask::stack::chromium;
 
+/// A browser may take its time on a busy machine: the stream does not end before it.
+fn endless(url: &str) -> Result<Publisher> {
+    Publisher::ffmpeg_with(&["-stream_loop", "-1"], &material::file(&PLAIN)?, &[], url)
+}
+
 #[test]
 fn the_operators_page_shows_the_stream_and_switches_its_dub() -> Result<()> {
     let Some(browser) = chromium() else {
@@ -15,10 +20,7 @@ fn the_operators_page_shows_the_stream_and_switches_its_dub() -> Result<()> {
         return Ok(());
     };
     let stack = shared()?;
-    let _publisher = Publisher::ffmpeg(
-        &material::file(&PLAIN)?,
-        &stack.rtmp_url("live/operated/in?targets=es,fr"),
-    )?;
+    let _publisher = endless(&stack.rtmp_url("live/operated/in?targets=es,fr"))?;
     on_air(&stack, "operated")?;
     let mut page = Page::open(&browser, &format!("{}/", stack.media_url()))?;
     page.wait_until("the stream is shown", "document.body.innerText.includes('operated')")?;
@@ -55,7 +57,7 @@ fn the_player_page_plays_source_and_programme() -> Result<()> {
         return Ok(());
     };
     let stack = shared()?;
-    let _publisher = Publisher::ffmpeg(&material::file(&PLAIN)?, &stack.rtmp_url("live/watched/in"))?;
+    let _publisher = endless(&stack.rtmp_url("live/watched/in"))?;
     on_air(&stack, "watched")?;
     let mut list = Page::open(&browser, &stack.watch_url(""))?;
     list.wait_until("the list has the stream", "document.body.innerText.includes('watched')")?;

@@ -88,6 +88,8 @@ pub(crate) enum DubInput {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Report {
     pub(crate) has_begun: bool,
+    /// A picture has left.
+    pub(crate) has_picture: bool,
     pub(crate) is_lost: bool,
     pub(crate) is_draining: bool,
     pub(crate) shift: Span,
@@ -324,6 +326,7 @@ impl Pacer {
         let counts = self.playhead.counts();
         let report = Report {
             has_begun: self.playhead.has_begun(),
+            has_picture: self.playhead.has_picture(),
             is_lost: self.state.is_lost,
             is_draining: self.state.is_draining,
             shift: self.playhead.shift().unwrap_or_default(),

@@ -368,6 +368,11 @@ impl Playhead {
         self.splice.is_some()
     }
 
+    /// A picture has come that a viewer can start with.
+    pub(crate) fn has_picture(&self) -> bool {
+        self.last_picture.is_some() || !self.video.is_empty()
+    }
+
     /// The tracks that have been seen or are listed.
     pub(crate) fn tracks(&self) -> Tracks {
         self.seen

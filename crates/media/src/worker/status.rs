@@ -93,6 +93,9 @@ fn reason(pacer: &Report) -> Option<String> {
     match (tracks.video, tracks.audio) {
         (true, false) => Some("the source has no sound: nothing to dub".to_owned()),
         (false, true) => Some("the source has no picture".to_owned()),
+        _ if tracks.video && !pacer.has_picture => {
+            Some("no keyframe has come: viewers have the sound alone".to_owned())
+        }
         _ => None,
     }
 }
