@@ -143,6 +143,7 @@ fn session(url: &str, rate: Option<u32>, out: &Out, stop: &AtomicBool) -> Result
         .build()?;
     let demux = element::plain("flvdemux")?;
     element::chain(&pipeline, &[&source, &demux])?;
+    let_picture_go_first(&source)?;
     let weak = pipeline.downgrade();
     let (tracks, up) = (out.clone(), AtomicBool::new(false));
     demux.connect_pad_added(move |demux, pad| {
@@ -297,4 +298,27 @@ pub(crate) fn avc_length_size(sample: &gst::Sample) -> usize {
         .and_then(|caps| caps.structure(0)?.get::<gst::Buffer>("codec_data").ok())
         .and_then(|data| nal::length_size(data.map_readable().ok()?.as_slice()))
         .unwrap_or(4)
+}
+
+/// Lets no sound through before the first picture: flvdemux ignores a picture that comes after 6 s of sound alone, and a
+/// reader may join up to a GOP before a keyframe.
+fn let_picture_go_first(source: &gst::Element) -> Result<()> {
+    const AUDIO_TAG: u8 = 8;
+    const VIDEO_TAG: u8 = 9;
+    const AAC: u8 = 10;
+    let pad = source.static_pad("src").context("rtmp2src without a pad")?;
+    pad.add_probe(gst::PadProbeType::BUFFER, |_, info| {
+        let map = info.buffer().and_then(|buffer| buffer.map_readable().ok());
+        match map.as_ref().map(|tag| tag.as_slice()) {
+            // The kind of the tag, eleven bytes of header, the codec, and 1 where it is a picture's.
+            Some([VIDEO_TAG, _, _, _, _, _, _, _, _, _, _, _, 1, ..]) => gst::PadProbeReturn::Remove,
+            // AAC's configuration is no sound.
+            Some([AUDIO_TAG, _, _, _, _, _, _, _, _, _, _, format, 0, ..]) if format >> 4 == AAC => {
+                gst::PadProbeReturn::Ok
+            }
+            Some([AUDIO_TAG, ..]) => gst::PadProbeReturn::Drop,
+            _ => gst::PadProbeReturn::Ok,
+        }
+    });
+    Ok(())
 }

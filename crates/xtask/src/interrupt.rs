@@ -1,11 +1,11 @@
-//! Ctrl-C and SIGTERM as a question that loops ask, so that whatever runs is ended in order.
+//! Ctrl-C, SIGTERM and a closed terminal as a question that loops ask, so that whatever runs is ended in order.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// Set once the user, or whoever runs this process, wants it to end.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ impl Interrupt {
     /// From now on the signals no longer kill this process.
     pub(crate) fn install() -> Result<Self> {
         let flag = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
+        for signal in [SIGHUP, SIGINT, SIGTERM] {
             signal_hook::flag::register(signal, Arc::clone(&flag)).context("cannot install a signal handler")?;
         }
         Ok(Self(flag))

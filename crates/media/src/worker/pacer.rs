@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
-use bytes::Bytes;
 use dragoman_audio::playout::{End, Key};
 use dragoman_timeline::{Clock, Pts, Span};
 use tokio::task::JoinHandle;
@@ -31,8 +30,6 @@ pub(crate) enum Input {
     Picture(Picture),
     /// Sound has come.
     Sound(Sound),
-    /// The decoder configuration of the pictures to come, where it is known before the first of them.
-    PictureHeader(Bytes),
     /// The picture's width and height, at the start and when they change.
     VideoSize((u32, u32)),
     /// The source's sound, in words.
@@ -214,7 +211,6 @@ impl Pacer {
                     self.hear(at, &frames);
                 }
             }
-            Input::PictureHeader(header) => self.playhead.picture_header(header),
             Input::VideoSize(size) => self.state.size = Some(size),
             Input::AudioFormat(format) => self.state.audio = Some(format),
             Input::SourceLost => {

@@ -1,9 +1,8 @@
 //! What leaves when: the pure heart of a worker.
 //!
 //! Units come in with the source's stamps and leave, in order, on the session's media timeline once their release has
-//! come (R1). The session begins at media time zero with the first keyframe, or with the first sound where the picture's
-//! decoder configuration is known already or no picture is awaited; [`LEAD`] of silence goes before it, so that the
-//! programme's path exists before its first picture.
+//! come (R1). The session begins with the first keyframe (or, without a picture, with the first sound) at media time
+//! zero; [`LEAD`] of silence goes before it, so that the programme's path exists before its first picture.
 //!
 //! No clock and no I/O: `now` is an argument, so that every rule can be tested to the nanosecond.
 
@@ -27,7 +26,7 @@ const PROBE: Span = Span::from_secs(2);
 const BEHIND_PICTURE: Span = Span::from_ms(500);
 /// Sound that did not come at all for this long is given up.
 const NO_SOUND: Span = Span::from_secs(1);
-/// A listed picture, or a keyframe of it, that has not come by then is not waited for: longer than any usual GOP.
+/// A keyframe that has not come by then is not waited for: longer than any usual GOP.
 const KEY_WAIT: Span = Span::from_secs(15);
 /// A replacement worker takes stamps that lie further than this from the clock for another publisher's.
 const SAME_RUN: Span = Span::from_secs(30);
@@ -101,11 +100,6 @@ impl Playhead {
             counts: Counts::default(),
             config,
         }
-    }
-
-    /// The decoder configuration of the pictures to come.
-    pub(crate) fn picture_header(&mut self, header: Bytes) {
-        self.header = Some(header);
     }
 
     /// An access unit has come. Before the session has begun, and after the source was away, it waits for a keyframe.
@@ -197,11 +191,13 @@ impl Playhead {
             _ if (self.seen.video && self.seen.audio) || is_over => self.seen,
             _ => return None,
         };
-        let patience_is_over = now - first_arrival >= KEY_WAIT;
+        // Sound comes behind the first picture, so that sound alone means that none comes.
+        let patience = if self.seen.video { KEY_WAIT } else { PROBE };
+        let patience_is_over = now - first_arrival >= patience;
         let tracks = if patience_is_over { self.seen } else { tracks };
         let first = self.pending.iter().position(|unit| match unit {
             Pending::Picture(p) => p.is_key || patience_is_over,
-            Pending::Sound(_) => !tracks.video || self.header.is_some(),
+            Pending::Sound(_) => !tracks.video,
         })?;
         if let Some(Pending::Picture(picture)) = self.pending.get_mut(first) {
             picture.is_key = true;

@@ -20,11 +20,14 @@ impl Display {
         };
         self.written = true;
     }
+}
 
-    /// Leaves the last line standing.
-    pub(crate) fn finish(&mut self) {
-        if self.written && std::io::stdout().is_terminal() {
-            println!();
+impl Drop for Display {
+    /// Leaves the last line standing, whatever ended it.
+    fn drop(&mut self) {
+        let mut out = std::io::stdout();
+        if self.written && out.is_terminal() {
+            let _ = writeln!(out);
         }
     }
 }

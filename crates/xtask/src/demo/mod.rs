@@ -5,7 +5,7 @@ mod report;
 mod usage;
 pub(crate) mod verdict;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TrySendError, sync_channel};
@@ -56,6 +56,7 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) fn run(self) -> Result<ExitCode> {
+        self.check_files()?;
         self.installing.ensure()?;
         compile::binaries()?;
         let interrupt = Interrupt::install()?;
@@ -71,14 +72,26 @@ impl Demo {
         drop(run);
         stack.stop();
         let report = report?;
+        let verdicts = verdict::judge(&report);
+        let _ = writeln!(std::io::stdout(), "\n{}", verdict::table(&verdicts));
         if let Some(file) = &self.report {
             let json = serde_json::to_string_pretty(&report).context("cannot write the report as JSON")?;
             std::fs::write(file, json + "\n").with_context(|| format!("cannot write {}", file.display()))?;
         }
-        let verdicts = verdict::judge(&report);
-        println!("\n{}", verdict::table(&verdicts));
         let broken = verdicts.iter().any(|verdict| verdict.hard && verdict.is_broken());
         Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    /// What a build of minutes should not come before.
+    fn check_files(&self) -> Result<()> {
+        if let Some(file) = self.input.input.as_ref().filter(|file| !file.is_file()) {
+            bail!("there is no file {}", file.display());
+        }
+        let dir = self.report.as_ref().and_then(|file| file.parent());
+        if let Some(dir) = dir.filter(|dir| !dir.as_os_str().is_empty() && !dir.is_dir()) {
+            bail!("there is no directory {} for the report", dir.display());
+        }
+        Ok(())
     }
 
     fn announce(&self, stack: &Stack) {
@@ -174,8 +187,11 @@ impl Run {
                 }
                 None if now.duration_since(started) > PICTURE_WITHIN => {
                     bail!(
-                        "no picture of the programme within {PICTURE_WITHIN:?}; the media service says {}\nlogs: {}",
-                        self.stream,
+                        "no picture of the programme within {PICTURE_WITHIN:?}; the stream is {}: {}\nlogs: {}",
+                        self.stream["state"]
+                            .as_str()
+                            .unwrap_or("not known to the media service"),
+                        self.stream["reason"].as_str().unwrap_or("no reason is given"),
                         stack.dir().display()
                     );
                 }
@@ -201,7 +217,9 @@ impl Run {
             }
             display.show(&line::describe(&line, &self.stream));
         }
-        display.finish();
+        drop(display);
+        // The services play out what they have, which takes about as long as the hold.
+        let _ = writeln!(std::io::stdout(), "ending");
         Ok(())
     }
 

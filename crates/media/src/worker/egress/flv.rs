@@ -5,8 +5,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 const KEY_FRAME: u8 = 0x10;
 const INTER_FRAME: u8 = 0x20;
 const AVC: u8 = 7;
+const AUDIO_TAG: u8 = 8;
 const VIDEO_TAG: u8 = 9;
-const TAG_HEADER: usize = 11;
 const CONFIGURATION: u8 = 0;
 const UNIT: u8 = 1;
 /// AAC, 44 kHz, 16 bit, stereo: the values that the specification demands whatever the stream really is.
@@ -30,15 +30,24 @@ pub(crate) fn picture_header(avcc: &[u8]) -> Bytes {
     body.freeze()
 }
 
-/// The body of a whole video tag, if it has the decoder configuration.
-pub(crate) fn picture_header_of(tag: &[u8]) -> Option<Bytes> {
-    let size = match tag {
-        [VIDEO_TAG, a, b, c, ..] => usize::from(*a) << 16 | usize::from(*b) << 8 | usize::from(*c),
+/// What a tag carries beside configuration and metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TagKind {
+    /// An access unit.
+    Picture,
+    /// Sound.
+    Sound,
+}
+
+/// What a whole tag carries, and its time in milliseconds; none for configuration, metadata and what is no tag.
+pub(crate) fn tag_of(tag: &[u8]) -> Option<(TagKind, u32)> {
+    let &[kind, _, _, _, t2, t1, t0, t3, _, _, _, format, packet] = tag.first_chunk()?;
+    let kind = match kind {
+        VIDEO_TAG if packet != CONFIGURATION => TagKind::Picture,
+        AUDIO_TAG if format != AAC || packet != CONFIGURATION => TagKind::Sound,
         _ => return None,
     };
-    let body = tag.get(TAG_HEADER..TAG_HEADER + size)?;
-    let is_configuration = matches!(body, [format, CONFIGURATION, ..] if *format == KEY_FRAME | AVC);
-    is_configuration.then(|| Bytes::copy_from_slice(body))
+    Some((kind, u32::from_be_bytes([t3, t2, t1, t0])))
 }
 
 /// The body of an audio tag with one raw AAC frame.
@@ -69,14 +78,19 @@ mod tests {
     }
 
     #[test]
-    fn only_a_whole_configuration_tag_has_one() {
-        let tag = |body: &[u8]| [&[9, 0, 0, body.len() as u8, 0, 0, 0, 0, 0, 0, 0], body, &[0; 4]].concat();
-        let header = picture_header(&[1, 100, 0, 31]);
-        assert_eq!(picture_header_of(&tag(&header)), Some(header.clone()));
-        assert_eq!(picture_header_of(&tag(&header)[..16]), None);
-        assert_eq!(picture_header_of(&tag(&picture(&[1], true, 0))), None);
-        assert_eq!(picture_header_of(&tag(&[0x1C, 0, 0])), None);
-        assert_eq!(picture_header_of(b"FLV"), None);
+    fn a_tag_says_what_it_carries_and_when() {
+        let tag =
+            |kind: u8, body: &[u8]| [&[kind, 0, 0, body.len() as u8, 2, 3, 4, 1, 0, 0, 0], body, &[0; 4]].concat();
+        let at_ms = 0x0102_0304;
+        assert_eq!(
+            tag_of(&tag(9, &picture(&[1], false, 0))),
+            Some((TagKind::Picture, at_ms))
+        );
+        assert_eq!(tag_of(&tag(9, &picture_header(&[1, 100]))), None);
+        assert_eq!(tag_of(&tag(8, &sound(&[7]))), Some((TagKind::Sound, at_ms)));
+        assert_eq!(tag_of(&tag(8, &sound_header(&[0x11, 0x90]))), None);
+        assert_eq!(tag_of(&tag(18, &[2, 0, 10])), None);
+        assert_eq!(tag_of(b"FLV"), None);
     }
 
     #[test]

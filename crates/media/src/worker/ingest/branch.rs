@@ -286,13 +286,13 @@ fn frames_of(bytes: &[u8]) -> Vec<Frame> {
 
 impl Sink {
     /// A description; lost with the queue full, and then only the API misses it.
-    pub(super) fn describe(&self, input: Input) {
+    fn describe(&self, input: Input) {
         let _ = self.inputs.try_send(input);
     }
 
     /// A unit. When the pacer does not keep up the unit is dropped and counted, and this is false: nothing here may wait.
     fn unit(&self, input: Input, arrival: Clock) -> bool {
-        self.pace.last_unit_ns.store(arrival.ns(), Ordering::Relaxed);
+        self.came(arrival);
         if matches!(input, Input::Picture(_)) {
             self.pace.has_picture.store(true, Ordering::Relaxed);
         }
@@ -303,8 +303,17 @@ impl Sink {
         is_taken
     }
 
+    /// The source is alive.
+    pub(super) fn came(&self, arrival: Clock) {
+        self.pace.last_unit_ns.store(arrival.ns(), Ordering::Relaxed);
+    }
+
     fn drop_unit(&self) {
         self.pace.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn awaits_picture(&self) -> bool {
+        self.awaits_picture
     }
 
     pub(super) fn pace(&self) -> &Arc<Pace> {

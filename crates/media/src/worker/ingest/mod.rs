@@ -27,7 +27,7 @@ const SILENT: Span = Span::from_secs(4);
 const LOOK: Duration = Duration::from_millis(250);
 /// Sound without the listed picture for this long, which is longer than the usual GOP: the router cannot give it over
 /// RTMP, RTSP can.
-const NO_PICTURE: Span = Span::from_secs(11);
+const NO_PICTURE: Span = Span::from_secs(12);
 /// A connection over which nothing came for this long is not believed to have the stream's new publisher.
 const IDLE: Span = Span::from_secs(1);
 /// MediaMTX closes an RTMP reader whose stamps it cannot serve; so many short lives in a row are that.
@@ -40,6 +40,8 @@ const SHORT_LIFE: Duration = Duration::from_secs(3);
 pub(crate) struct Sink {
     inputs: SyncSender<Input>,
     pace: Arc<Pace>,
+    /// The router lists a picture.
+    awaits_picture: bool,
 }
 
 /// What the streaming threads leave for the supervisor.
@@ -106,9 +108,11 @@ impl Ingest {
         cancel: CancellationToken,
     ) -> (Self, Arc<Pace>) {
         let pace = Arc::<Pace>::default();
+        let awaits_picture = spec.tracks.is_some_and(|t| t.video);
         let sink = Sink {
             inputs,
             pace: pace.clone(),
+            awaits_picture,
         };
         let uses_rtsp = spec.url.starts_with("rtsp");
         (
@@ -241,9 +245,8 @@ impl Ingest {
 
     /// What is wrong with a connection that says nothing itself.
     fn complaint(&mut self, started: Clock) -> Option<String> {
-        let wants_picture = self.spec.tracks.is_some_and(|t| t.video);
         let has_picture = self.sink.pace().has_picture.load(Ordering::Relaxed);
-        let lacks_picture = wants_picture && !has_picture && self.can_switch();
+        let lacks_picture = self.sink.awaits_picture() && !has_picture && self.can_switch();
         let is_silent = self.silence(started) > SILENT;
         if lacks_picture && (is_silent || clock::now() - started > NO_PICTURE) {
             warn!("the router lists a picture but gives none over RTMP, pulling by RTSP");

@@ -1,5 +1,7 @@
 //! The ingest pipeline: one connection to the router, built anew for each attempt, since a used source does not heal.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
@@ -9,8 +11,8 @@ use tokio::sync::mpsc;
 
 use super::branch::{self, Stamps};
 use super::{Ended, Sink};
+use crate::worker::clock;
 use crate::worker::egress::flv;
-use crate::worker::pacer::Input;
 
 /// Elements that an ingest needs in any case; those of rarer codecs are asked for when they come.
 pub(crate) const ELEMENTS: [&str; 13] = [
@@ -28,6 +30,8 @@ pub(crate) const ELEMENTS: [&str; 13] = [
     "appsink",
     "fakesink",
 ];
+/// How long sound waits for a listed picture: longer than the usual GOP.
+const SOUND_WAITS_MS: u32 = 11_000;
 /// rtspsrc's own patience with a silent connection, in microseconds; ours is shorter.
 const RTSP_TIMEOUT_US: u64 = 5_000_000;
 /// A pipeline that does not stop by then is left to itself: a stuck network source must not hold up the session.
@@ -62,7 +66,9 @@ impl Pipeline {
         let demux = gst::ElementFactory::make("flvdemux").build()?;
         self.pipeline.add_many([&source, &demux])?;
         source.link(&demux)?;
-        tell_header(&source, sink)?;
+        if sink.awaits_picture() {
+            let_picture_go_first(&source, sink, ended.clone())?;
+        }
         self.attach_pads_of(&demux, Stamps::Buffers, sink, ended);
         Ok(())
     }
@@ -120,21 +126,36 @@ impl Pipeline {
     }
 }
 
-/// The decoder configuration comes at once, the first picture that can be shown up to a GOP later; the demuxer keeps the
-/// one until it has the other.
-fn tell_header(source: &gst::Element, sink: &Sink) -> Result<()> {
+/// Lets no sound through before the first picture, for [`SOUND_WAITS_MS`] at most: a demuxer that has had 6 s of sound alone
+/// ignores the picture for good, and a reader may join up to a GOP before a keyframe.
+fn let_picture_go_first(source: &gst::Element, sink: &Sink, ended: mpsc::Sender<Ended>) -> Result<()> {
     let pad = source
         .static_pad("src")
         .ok_or_else(|| anyhow!("a source without an exit"))?;
     let sink = sink.clone();
+    let first_sound_ms = Mutex::new(None);
+    let is_given_up = AtomicBool::new(false);
     pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-        let map = info.buffer().and_then(|b| b.map_readable().ok());
-        match map.as_ref().and_then(|tag| flv::picture_header_of(tag)) {
-            Some(header) => {
-                sink.describe(Input::PictureHeader(header));
+        let Some(map) = info.buffer().and_then(|b| b.map_readable().ok()) else {
+            return gst::PadProbeReturn::Ok;
+        };
+        match flv::tag_of(&map) {
+            Some((flv::TagKind::Picture, _)) => {
+                if is_given_up.load(Ordering::Relaxed) {
+                    let _ = ended.try_send(Ended::Lost("the picture has come late".to_owned()));
+                }
                 gst::PadProbeReturn::Remove
             }
-            None => gst::PadProbeReturn::Ok,
+            Some((flv::TagKind::Sound, at_ms)) if !is_given_up.load(Ordering::Relaxed) => {
+                sink.came(clock::now());
+                let first_ms = *first_sound_ms
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .get_or_insert(at_ms);
+                is_given_up.store(at_ms.wrapping_sub(first_ms) >= SOUND_WAITS_MS, Ordering::Relaxed);
+                gst::PadProbeReturn::Drop
+            }
+            _ => gst::PadProbeReturn::Ok,
         }
     });
     Ok(())

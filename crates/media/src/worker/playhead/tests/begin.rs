@@ -33,31 +33,6 @@ fn the_session_begins_with_the_first_keyframe_after_the_lead() {
 }
 
 #[test]
-fn with_the_header_known_the_first_sound_begins_the_session() {
-    let mut sim = Sim::new(config(0, BOTH));
-    sim.playhead.picture_header(Bytes::from_static(b"header"));
-    // The reader joins 300 ms before a keyframe.
-    sim.live(100, 3_000, 50_000, |_| 0);
-    let first = sim.sounds().next().unwrap();
-    assert_eq!((first.0, first.3), (-120_000, 120), "announced at once");
-    assert_eq!(
-        sim.pictures().next(),
-        Some((300, 10, 400)),
-        "the picture keeps its distance from the sound"
-    );
-    assert!(matches!(
-        sim.left.iter().find(|l| matches!(l, Left::Picture { .. })),
-        Some(Left::Picture { has_header: true, .. })
-    ));
-    assert!(
-        sim.sounds()
-            .filter(|s| s.0 > 960)
-            .all(|s| s.1 == 0 && s.2 == (s.0 + 50_100 * 48) as f32)
-    );
-    sim.assert_sound_is_continuous();
-}
-
-#[test]
 fn a_header_on_a_dropped_picture_goes_out_with_the_first_that_is_kept() {
     let mut sim = Sim::new(config(0, BOTH));
     sim.picture(0, true, 0);
@@ -125,7 +100,7 @@ fn a_listed_picture_that_never_comes_is_not_waited_for() {
         sim.step_to(t);
         sim.sound(t);
     }
-    assert!(sim.sounds().next().is_some_and(|s| (15_000..15_010).contains(&s.3)));
+    assert!(sim.sounds().next().is_some_and(|s| (2_000..2_010).contains(&s.3)));
 }
 
 #[test]

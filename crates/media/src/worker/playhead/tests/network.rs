@@ -121,7 +121,7 @@ fn an_overfull_line_loses_whole_groups_of_pictures() {
 #[test]
 fn what_came_by_a_lost_connection_does_not_begin_the_session() {
     let mut sim = Sim::new(config(0, BOTH));
-    for t in (0..5_000).step_by(20) {
+    for t in (0..1_000).step_by(20) {
         sim.step_to(t);
         sim.sound(90_000 + t);
     }
