@@ -36,7 +36,9 @@ fn the_operators_page_shows_the_stream_and_switches_its_dub() -> Result<()> {
         page.wait_until(&format!("the page links to {path}"), &linked)?;
     }
 
-    let switch = "[...document.querySelectorAll('[role=switch]')].find(one => one.offsetParent)";
+    // Other streams are on the page too.
+    let switch = "[...document.querySelectorAll('[aria-label=\"Stream operated\"] [role=switch]')]\
+                  .find(one => one.offsetParent)";
     page.wait_until("the dub's switch is there", switch)?;
     page.evaluate(&format!("{switch}.click()"))?;
     let stream = stream_when(&stack, "operated", "a dub is switched off", |stream| {

@@ -151,12 +151,12 @@ fn damage_on_the_way_shows() {
     assert_eq!(clean("skew"), (true, true, 0));
     assert!((skew("skew").p50 - 40.0).abs() < 2.0, "{:?}", skew("skew"));
     assert!(!clean("frame").0);
-    // A relay that has to connect again loses its picture once more.
-    assert!(of(&report, "frame").measures.video.lost >= 1);
+    assert_eq!(of(&report, "frame").measures.video.lost, 1);
     assert_eq!(clean("slice"), (false, true, 0));
     assert_eq!(clean("caption"), (true, false, 0));
     assert_eq!(clean("sound"), (true, true, 1));
-    assert_eq!(of(&report, "sound").measures.audio.discontinuities, 1);
+    // On a busy machine the relay's muxer moves the stamps of late sound as well.
+    assert!(of(&report, "sound").measures.audio.discontinuities >= 1);
 }
 
 #[test]
