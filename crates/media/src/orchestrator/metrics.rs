@@ -127,6 +127,11 @@ impl Collector for Streams {
             let samples = streams.iter().filter_map(|&view| Some((stream(view), value(view)?)));
             gauges(&mut encoder, name, help, samples)?;
         }
+        let engines = streams.iter().filter_map(|&view| {
+            let engine = view.engine.clone()?;
+            Some((vec![("stream", view.id.clone()), ("engine", engine)], 1.0))
+        });
+        gauges(&mut encoder, "engine", "The engine that dubs the stream", engines)?;
         let latencies = streams
             .iter()
             .filter_map(|view| Some((stream(view), view.added_latency_ms?)));

@@ -142,6 +142,7 @@ async fn what_cannot_be_served_is_refused_with_the_reason() {
     for line in [
         "dragoman_media_streams_refused_total{reason=\"codec\"} ",
         "dragoman_media_streams{state=\"live\"} 1.0",
+        "dragoman_media_engine{stream=\"b\",engine=\"mock\"} 1.0",
     ] {
         assert!(metrics.contains(line), "{line} in {metrics}");
     }
