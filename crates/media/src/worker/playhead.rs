@@ -143,7 +143,7 @@ impl Playhead {
     }
 
     /// Sound has come. Gives back where it lies, for the speech service; `None` before the session has begun, for
-    /// [`Playhead::take_begun`] has it then.
+    /// [`Playhead::begin`] gives it back then.
     pub(crate) fn sound(&mut self, sound: Sound) -> Option<(i64, Vec<Frame>)> {
         self.seen.audio = true;
         self.counts.audio_samples += sound.frames.len() as u64;

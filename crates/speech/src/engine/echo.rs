@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use dragoman_protocol::LagMs;
 
-use super::mock::{CUTS, DUB_RATE, dub_len, lag, plain};
+use super::mock::{CUTS, DUB_RATE, dub_len, lag, plain, plain_about};
 use super::pace::{Make, Pace};
-use super::{About, Engine, Full, Job, JobTarget, Model, Unsupported};
+use super::{About, Engine, Full, Job, JobTarget, Unsupported};
 use crate::listen::cut;
 use crate::resample::resample;
 
@@ -19,20 +19,8 @@ pub struct Echo {
 impl Echo {
     /// Starts it; each dub comes `delay` after its utterance.
     pub fn start(delay: Duration) -> std::io::Result<Self> {
-        let model = Model {
-            name: "echo".into(),
-            licence: "Apache-2.0".into(),
-            attribution: None,
-        };
-        let about = About {
-            name: "echo",
-            models: vec![model],
-            device: "cpu",
-            dub_rate: DUB_RATE,
-            languages: vec!["*".into()],
-        };
         Ok(Self {
-            about,
+            about: plain_about("echo", "echo"),
             pace: Pace::start("echo", delay, Again)?,
         })
     }

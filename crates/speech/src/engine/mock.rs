@@ -96,20 +96,8 @@ pub struct Mock {
 impl Mock {
     /// Starts it; each dub comes `delay` after its utterance.
     pub fn start(delay: Duration) -> std::io::Result<Self> {
-        let model = Model {
-            name: "tone".into(),
-            licence: "Apache-2.0".into(),
-            attribution: None,
-        };
-        let about = About {
-            name: "mock",
-            models: vec![model],
-            device: "cpu",
-            dub_rate: DUB_RATE,
-            languages: vec!["*".into()],
-        };
         Ok(Self {
-            about,
+            about: plain_about("mock", "tone"),
             pace: Pace::start("mock", delay, Tones)?,
         })
     }
@@ -134,6 +122,22 @@ impl Engine for Mock {
 
     fn expected_lag(&self) -> Option<LagMs> {
         Some(lag(self.pace.delay()))
+    }
+}
+
+/// What an engine of our own without weights says of itself.
+pub(super) fn plain_about(name: &'static str, model: &str) -> About {
+    let model = Model {
+        name: model.into(),
+        licence: "Apache-2.0".into(),
+        attribution: None,
+    };
+    About {
+        name,
+        models: vec![model],
+        device: "cpu",
+        dub_rate: DUB_RATE,
+        languages: vec!["*".into()],
     }
 }
 
