@@ -1,0 +1,1 @@
+//! OPUS-MT: translation by Marian models, a pair of languages each.

@@ -1,0 +1,1 @@
+//! Pocket TTS: text to speech, streaming.
