@@ -6,10 +6,15 @@
 pub mod browser;
 pub mod eventually;
 pub mod heard;
+pub mod host;
+pub mod leftovers;
 pub mod material;
 pub mod playing;
 pub mod raw;
 pub mod recording;
+pub mod relay;
 pub mod running;
+pub mod scene;
 pub mod skipped;
 pub mod slices;
+pub mod viewer;

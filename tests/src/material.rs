@@ -74,6 +74,40 @@ pub fn file(variant: &Variant) -> Result<PathBuf> {
     if made.is_empty() {
         write_wav(&sound, &sound_track()?)?;
     }
+    encode(&file, &sound, LENGTH, variant.video, variant.audio)?;
+    made.push(variant.name);
+    Ok(file)
+}
+
+/// The length of [`talk`] in seconds.
+pub const TALK_LENGTH: f64 = 60.0;
+/// From one stretch of its speech to the next.
+const TALK_EVERY: f64 = SPEECH_LENGTH + 0.6;
+
+/// Speech nearly all the time over the bed, made at the first call: whatever happens, happens within an utterance.
+pub fn talk() -> Result<PathBuf> {
+    static MADE: Mutex<bool> = Mutex::new(false);
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    let file = dir()?.join("talk.mp4");
+    if !*made {
+        let mut track = vec![0.0; samples(TALK_LENGTH)];
+        add_tone(&mut track, BED_HZ, BED_DB);
+        let speech = without_the_dubs_pitch(&speech()?)?;
+        for stretch in track.chunks_mut(samples(TALK_EVERY)) {
+            stretch
+                .iter_mut()
+                .zip(&speech)
+                .for_each(|(sample, said)| *sample += said);
+        }
+        let sound = dir()?.join("talk.wav");
+        write_wav(&sound, &track)?;
+        encode(&file, &sound, TALK_LENGTH, PLAIN_VIDEO, PLAIN_AUDIO)?;
+        *made = true;
+    }
+    Ok(file)
+}
+
+fn encode(file: &Path, sound: &Path, seconds: f64, video: &[&str], audio: &[&str]) -> Result<()> {
     let mut command = Command::new("ffmpeg");
     command
         .args([
@@ -86,17 +120,16 @@ pub fn file(variant: &Variant) -> Result<PathBuf> {
             "testsrc2=size=320x180:rate=30",
             "-i",
         ])
-        .arg(&sound);
-    command.arg("-t").arg(LENGTH.to_string());
-    if !variant.video.is_empty() {
-        command.args(["-map", "0:v", "-pix_fmt", "yuv420p"]).args(variant.video);
+        .arg(sound);
+    command.arg("-t").arg(seconds.to_string());
+    if !video.is_empty() {
+        command.args(["-map", "0:v", "-pix_fmt", "yuv420p"]).args(video);
     }
-    if !variant.audio.is_empty() {
-        command.args(["-map", "1:a"]).args(variant.audio);
+    if !audio.is_empty() {
+        command.args(["-map", "1:a"]).args(audio);
     }
-    run(command.arg(&file))?;
-    made.push(variant.name);
-    Ok(file)
+    run(command.arg(file))?;
+    Ok(())
 }
 
 /// Beside the test binary, overwritten by each run.
@@ -163,6 +196,20 @@ fn speech() -> Result<Vec<f32>> {
     pcm.truncate(samples(SPEECH_LENGTH));
     pcm.iter_mut().for_each(|sample| *sample *= SPEECH_PEAK / peak);
     Ok(pcm)
+}
+
+/// Speech has energy everywhere now and then; a look at the dub's tone must not take it for one.
+fn without_the_dubs_pitch(speech: &[f32]) -> Result<Vec<f32>> {
+    let pcm = dir()?.join("speech.f32");
+    let bytes: Vec<u8> = speech.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    std::fs::write(&pcm, bytes).context("cannot write the speech")?;
+    let rate = RATE.to_string();
+    let notch = ["bandreject=f=540:width_type=h:w=240"; 4].join(",");
+    let raw = run(Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "f32le", "-ar", &rate, "-ac", "1", "-i"])
+        .arg(&pcm)
+        .args(["-af", &notch, "-f", "f32le", "-"]))?;
+    Ok(from_bytes(&raw))
 }
 
 fn add_tone(samples: &mut [f32], hz: f64, db: f32) {

@@ -178,6 +178,7 @@ impl Taker {
                 arrival_ns,
                 pts_ms,
                 unit,
+                ..
             } => recording.pictures.push(Picture {
                 arrival_ns,
                 pts_ms,
@@ -226,12 +227,14 @@ mod tests {
         taker.take(Event::Picture {
             arrival_ns: 0,
             pts_ms: 1000.0,
+            stamp_ms: 1000.0,
             unit,
         });
         for pts_ms in [1000.0, 1020.0, 1060.0] {
             taker.take(Event::Frame { pts_ms, lasts_ms: 20.0 });
             taker.take(Event::Sound {
                 pts_ms,
+                stamp_ms: pts_ms,
                 rate: RATE,
                 pcm: vec![0.5; 960],
             });

@@ -30,8 +30,10 @@ pub enum Event {
     Picture {
         /// On the monotonic clock.
         arrival_ns: u64,
-        /// The stream's presentation time.
+        /// The stream's presentation time, from the beginning of the connection.
         pts_ms: f64,
+        /// The same as the stream has it.
+        stamp_ms: f64,
         /// What was in it.
         unit: Unit,
     },
@@ -44,8 +46,10 @@ pub enum Event {
     },
     /// Decoded sound, mixed to one channel.
     Sound {
-        /// The stream's presentation time.
+        /// The stream's presentation time, from the beginning of the connection.
         pts_ms: f64,
+        /// The same as the stream has it.
+        stamp_ms: f64,
         /// Samples a second.
         rate: u32,
         /// The samples.
@@ -228,6 +232,7 @@ fn pictures(out: Out) -> app::AppSink {
                     Ok(unit) => Event::Picture {
                         arrival_ns,
                         pts_ms: pts as f64 / 1e6,
+                        stamp_ms: stamp_ms(buffer),
                         unit,
                     },
                     Err(nal::Malformed) => Event::Malformed,
@@ -258,6 +263,7 @@ fn sounds(out: Out) -> app::AppSink {
                 let pcm = samples.iter().map(|four| f32::from_le_bytes(*four)).collect();
                 out.send(Event::Sound {
                     pts_ms: pts as f64 / 1e6,
+                    stamp_ms: stamp_ms(buffer),
                     rate: rate as u32,
                     pcm,
                 });
@@ -266,6 +272,10 @@ fn sounds(out: Out) -> app::AppSink {
             .build(),
     );
     sink
+}
+
+fn stamp_ms(buffer: &gst::BufferRef) -> f64 {
+    buffer.pts().map_or(0.0, |pts| pts.nseconds() as f64 / 1e6)
 }
 
 /// Tells the stamps of AAC frames as the stream has them: a decoder smooths its own.

@@ -52,6 +52,10 @@ impl Child {
         &self.name
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     pub(crate) fn stdout(&mut self) -> Option<std::process::ChildStdout> {
         self.process.stdout.take()
     }

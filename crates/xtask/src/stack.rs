@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+pub use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::child::Child;
@@ -17,7 +18,6 @@ use crate::{http, needs};
 /// From the start of the processes until all of them say that they are ready.
 const READY_WITHIN: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(15);
-const SPEECH: &str = "speech";
 /// Another process can take a free port between our look and our child's.
 const ATTEMPTS_ON_FREE_PORTS: usize = 3;
 
@@ -58,13 +58,36 @@ pub struct Options {
     pub keep_logs: bool,
 }
 
+/// One of the services of a stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// Guardian, orchestrator and workers.
+    Media,
+    /// The speech service.
+    Speech,
+    /// The router.
+    Router,
+}
+
+impl Service {
+    /// In the order in which they are stopped: media first, so that it can say goodbye to the others.
+    const ALL: [Self; 3] = [Self::Media, Self::Speech, Self::Router];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Media => "media",
+            Self::Speech => "speech",
+            Self::Router => "router",
+        }
+    }
+}
+
 /// The running services.
 #[derive(Debug)]
 pub struct Stack {
-    /// In the order in which they are stopped: media first, so that it can say goodbye to the others.
     children: Vec<Child>,
     ports: Ports,
-    router: Router,
+    options: Options,
     media_key: Option<String>,
     ready_after: Duration,
     dir: RunDir,
@@ -122,17 +145,13 @@ impl Stack {
         let mut stack = Self {
             children: Vec::new(),
             ports,
-            router: options.router,
+            options: options.clone(),
             media_key: options.media.get("MEDIA_API_KEY").cloned(),
             ready_after: Duration::ZERO,
             dir: RunDir { path, keep: true },
         };
-        for (name, mut command) in [
-            ("media", stack.media(options)?),
-            (SPEECH, stack.speech(options)?),
-            ("router", stack.router_command(options)?),
-        ] {
-            let child = Child::spawn(name, &mut command, &stack.dir.path, false)?;
+        for service in Service::ALL {
+            let child = stack.spawn(service)?;
             stack.children.push(child);
         }
         stack.wait_until_ready(started)?;
@@ -141,9 +160,18 @@ impl Stack {
         Ok(stack)
     }
 
-    fn media(&self, options: &Options) -> Result<Command> {
-        let ports = self.ports;
-        let rtsp = match self.router {
+    fn spawn(&self, service: Service) -> Result<Child> {
+        let mut command = match service {
+            Service::Media => self.media()?,
+            Service::Speech => self.speech()?,
+            Service::Router => self.router()?,
+        };
+        Child::spawn(service.name(), &mut command, &self.dir.path, false)
+    }
+
+    fn media(&self) -> Result<Command> {
+        let (ports, options) = (self.ports, &self.options);
+        let rtsp = match options.router {
             Router::Own => "none".to_owned(),
             Router::MediaMtx => format!("rtsp://127.0.0.1:{}", ports.rtsp),
         };
@@ -163,17 +191,17 @@ impl Stack {
         Ok(command)
     }
 
-    fn speech(&self, options: &Options) -> Result<Command> {
+    fn speech(&self) -> Result<Command> {
         let mut command = Command::new(binary("dragoman-speech")?);
         command
             .env("SPEECH_LISTEN", format!("127.0.0.1:{}", self.ports.speech))
-            .envs(&options.speech);
+            .envs(&self.options.speech);
         Ok(command)
     }
 
-    fn router_command(&self, options: &Options) -> Result<Command> {
+    fn router(&self) -> Result<Command> {
         let media = self.media_url();
-        let mut command = match self.router {
+        let mut command = match self.options.router {
             Router::Own => {
                 let mut command = Command::new(binary("dragoman-router")?);
                 for (flag, port) in [
@@ -186,7 +214,7 @@ impl Stack {
                 command.arg("--hook-url").arg(&media);
                 command
             }
-            Router::MediaMtx => self.mediamtx(&media, options.ports == PortChoice::Usual)?,
+            Router::MediaMtx => self.mediamtx(&media, self.options.ports == PortChoice::Usual)?,
         };
         if let Some(key) = &self.media_key {
             command.env("MEDIA_API_KEY", key);
@@ -220,7 +248,7 @@ impl Stack {
     fn wait_until_ready(&mut self, started: Instant) -> Result<()> {
         let mut waiting = vec![
             ("router", format!("{}/v3/info", self.router_api_url())),
-            (SPEECH, format!("http://127.0.0.1:{}/readyz", self.ports.speech)),
+            ("speech", format!("http://127.0.0.1:{}/readyz", self.ports.speech)),
             ("media", format!("{}/readyz", self.media_url())),
         ];
         loop {
@@ -244,11 +272,55 @@ impl Stack {
         self.children.iter_mut().try_for_each(Child::check)
     }
 
-    /// Kills the speech service, as a crash would. [`Stack::check`] reports it from then on.
-    pub fn kill_speech(&mut self) {
-        if let Some(speech) = self.children.iter_mut().find(|child| child.name() == SPEECH) {
-            speech.kill();
+    /// The process of a service: of media it is the guardian.
+    pub fn pid(&self, service: Service) -> Option<u32> {
+        self.child(service).map(Child::pid)
+    }
+
+    /// Sends a signal to the process of a service.
+    pub fn signal(&mut self, service: Service, signal: Signal) {
+        if let Some(child) = self.child_mut(service) {
+            child.signal(signal);
         }
+    }
+
+    /// Kills a service and what it started, as a crash would. [`Stack::check`] reports it until it is started again.
+    pub fn kill(&mut self, service: Service) {
+        if let Some(child) = self.child_mut(service) {
+            child.kill();
+        }
+    }
+
+    /// Ends a service as its operator would, with SIGTERM; the time that it took.
+    pub fn end(&mut self, service: Service) -> Duration {
+        let begun = Instant::now();
+        if let Some(child) = self.child_mut(service) {
+            child.stop();
+        }
+        begun.elapsed()
+    }
+
+    /// Starts a service that has ended, where it was, with more variables.
+    pub fn start_again(&mut self, service: Service, variables: &[(&str, &str)]) -> Result<()> {
+        let more = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        match service {
+            Service::Media => self.options.media.extend(more),
+            Service::Speech => self.options.speech.extend(more),
+            Service::Router => {}
+        }
+        let child = self.spawn(service)?;
+        if let Some(place) = self.child_mut(service) {
+            *place = child;
+        }
+        Ok(())
+    }
+
+    fn child(&self, service: Service) -> Option<&Child> {
+        self.children.iter().find(|child| child.name() == service.name())
+    }
+
+    fn child_mut(&mut self, service: Service) -> Option<&mut Child> {
+        self.children.iter_mut().find(|child| child.name() == service.name())
     }
 
     /// From the start of the processes until all were ready.

@@ -8,7 +8,7 @@ use dragoman_tests::material::{self, BED_DB, PLAIN, SPEECH_AT, SPEECH_LENGTH};
 use dragoman_tests::playing::Publisher;
 use dragoman_tests::recording::Recording;
 use dragoman_tests::running::{logs, on_air, set_dub, shared, start, stream_when};
-use xtask::stack::{Router, Stack};
+use xtask::stack::{Router, Service, Stack};
 
 use crate::dubbing::{has_same_pictures, heard_until};
 
@@ -84,7 +84,7 @@ fn without_the_speech_service_the_original_goes_on() -> Result<()> {
     on_air(&stack, "lost")?;
     let mut programme = Recording::ffmpeg(&stack.rtmp_url("live/lost/out"))?;
     in_the_first_dub(&mut programme, &stack, hz)?;
-    stack.kill_speech();
+    stack.kill(Service::Speech);
 
     // What was dubbed already is heard to its end; what is said later is heard as it was said.
     let end = SPEECH_AT[1] + SPEECH_LENGTH;

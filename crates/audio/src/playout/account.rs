@@ -128,6 +128,7 @@ impl Playout {
         if !matches!(voice.phase, Phase::Cued(_)) {
             self.previous.end = self.playhead();
             self.previous.source_end = voice.end;
+            self.previous.goes_on = voice.goes_on;
         }
         self.spare = Some(voice.into_resampler());
         self.dirty = true;

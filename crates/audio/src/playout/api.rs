@@ -67,6 +67,15 @@ impl Playout {
         (self.watermark - start).saturating_mul(2) > end - start
     }
 
+    /// An utterance was cut in mid-speech: unless the next dub follows its own at once, the original is back within 100 ms.
+    pub fn goes_on(&mut self, key: Key) {
+        if let Some(entry) = self.queue.iter_mut().find(|e| e.key == key) {
+            entry.goes_on = true;
+        } else if let Some(voice) = self.voice.as_mut().filter(|v| v.key == key) {
+            voice.goes_on = true;
+        }
+    }
+
     /// The engine expects the dub to be this long.
     pub fn estimate(&mut self, key: Key, length: Span) {
         let frames = length.samples(RATE).clamp(0, LONGEST_DUB);

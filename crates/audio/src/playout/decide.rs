@@ -187,7 +187,9 @@ impl Playout {
             .forecast()
             .is_some_and(|next| next.index == 0 && next.at - pos <= STAY_DOWN);
         if !near {
-            self.duck.head_for(1.0, RELEASE);
+            // Where the speech goes on, the dub that should follow is missing, and its listeners are owed the original.
+            let release = if self.previous.goes_on { FAST_RELEASE } else { RELEASE };
+            self.duck.head_for(1.0, release);
         }
     }
 }

@@ -91,6 +91,8 @@ pub(super) struct Entry {
     pub(super) estimate: Option<i64>,
     pub(super) sound: Sound,
     pub(super) ended: bool,
+    /// It was cut in mid-speech.
+    pub(super) goes_on: bool,
     /// The playhead at which it became startable.
     pub(super) startable: Option<i64>,
 }
@@ -104,6 +106,7 @@ impl Entry {
             estimate: None,
             sound: Sound::new(rate),
             ended: false,
+            goes_on: false,
             startable: None,
         }
     }

@@ -131,6 +131,8 @@ struct Previous {
     end: i64,
     /// Where its utterance ended in the source.
     source_end: i64,
+    /// It was cut in mid-speech.
+    goes_on: bool,
     rate: f64,
     gain_db: Option<f64>,
 }
@@ -152,6 +154,7 @@ impl Playout {
             previous: Previous {
                 end: LONG_AGO,
                 source_end: LONG_AGO,
+                goes_on: false,
                 rate: 1.0,
                 gain_db: None,
             },

@@ -48,6 +48,8 @@ pub(super) struct Voice {
     pub(super) key: Key,
     pub(super) start: i64,
     pub(super) end: i64,
+    /// Its utterance was cut in mid-speech.
+    pub(super) goes_on: bool,
     pub(super) cue: Cue,
     pub(super) phase: Phase,
     pub(super) sound: Sound,
@@ -82,6 +84,7 @@ impl Voice {
             key: entry.key,
             start: entry.start,
             end: entry.end,
+            goes_on: entry.goes_on,
             phase: Phase::Cued(cue.at),
             expected,
             ended: entry.ended.then_some(super::End::Done),

@@ -35,6 +35,7 @@ pub(crate) type Stereo = Hidden<f32>;
 #[derive(Clone, Debug)]
 pub(crate) enum Call {
     Utterance(Key, i64, i64),
+    GoesOn(Key),
     Estimate(Key, i64),
     Dub(Key, u64, Pcm),
     End(Key, End),
@@ -107,6 +108,7 @@ fn make(playout: &mut Playout, call: Call) {
     let pts = |frame| Pts::from_samples(frame, RATE);
     match call {
         Call::Utterance(key, start, end) => playout.utterance(key, pts(start), pts(end)),
+        Call::GoesOn(key) => playout.goes_on(key),
         Call::Estimate(key, frames) => playout.estimate(key, Span::from_samples(frames, RATE)),
         Call::Dub(key, offset, pcm) => playout.dub(key, offset, &pcm.0),
         Call::End(key, end) => playout.end(key, end),

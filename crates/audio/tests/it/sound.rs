@@ -106,6 +106,22 @@ fn r8_it_stays_down_only_before_a_dub_that_is_near_and_ready() {
 }
 
 #[test]
+fn r8_a_missing_dub_in_mid_speech_opens_the_bed_within_100_ms() {
+    let bed = ruler(ms(3_000));
+    let gain_after = |goes_on: bool| {
+        let mut script = dubbed(1, (ms(500), ms(1_500)), 0, positive(1_000));
+        if goes_on {
+            script.insert(1, (0, Call::GoesOn(key(1))));
+        }
+        let run = play(&script, &bed, 480);
+        assert_eq!(run.outcome(1), Some(Outcome::OnTime));
+        gains(&run.out)[ms(1_600) as usize]
+    };
+    assert_eq!(gain_after(true), 1.0);
+    assert!(gain_after(false) < 0.8, "after the end of a phrase it opens slowly");
+}
+
+#[test]
 fn r8_mute_and_loss_open_the_bed_within_100_ms() {
     let bed = ruler(ms(3_000));
     for end in [Call::Mute(true), Call::Lost(0)] {

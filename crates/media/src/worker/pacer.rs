@@ -61,6 +61,8 @@ pub(crate) enum DubInput {
         key: Key,
         start: Pts,
         end: Pts,
+        /// It was cut in mid-speech.
+        goes_on: bool,
         text: String,
     },
     /// A dub begins, or its text became known.
@@ -239,10 +241,16 @@ impl Pacer {
                     .for_each(|p| p.connected(connection, dub_rate));
             }
             DubInput::Lost { connection } => self.programmes.iter_mut().for_each(|p| p.lost(connection)),
-            DubInput::Utterance { key, start, end, text } => {
+            DubInput::Utterance {
+                key,
+                start,
+                end,
+                goes_on,
+                text,
+            } => {
                 self.programmes
                     .iter_mut()
-                    .for_each(|p| p.utterance(key, start, end, &text));
+                    .for_each(|p| p.utterance(key, (start, end), goes_on, &text));
             }
             DubInput::Dub {
                 key,

@@ -174,7 +174,7 @@ impl Programme {
         self.tally.newest.remove(&connection);
     }
 
-    pub(crate) fn utterance(&mut self, key: Key, start: Pts, end: Pts, text: &str) {
+    pub(crate) fn utterance(&mut self, key: Key, (start, end): (Pts, Pts), goes_on: bool, text: &str) {
         if !text.is_empty() {
             self.tally.last_text = Some(text.to_owned());
         }
@@ -184,6 +184,9 @@ impl Programme {
             *newest = key.utterance;
             self.tally.utterances += 1;
             self.playout.utterance(key, start, end);
+            if goes_on {
+                self.playout.goes_on(key);
+            }
         }
     }
 

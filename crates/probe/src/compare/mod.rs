@@ -65,6 +65,7 @@ impl Comparison {
                 arrival_ns,
                 pts_ms,
                 unit,
+                ..
             } => {
                 self.last_arrival_ns = self.last_arrival_ns.max(arrival_ns);
                 stream.count += 1;
@@ -83,7 +84,7 @@ impl Comparison {
                     Some(n) => self.programmes[n].unit(unit, arrival_ns),
                 }
             }
-            Event::Sound { pts_ms, rate, pcm } => {
+            Event::Sound { pts_ms, rate, pcm, .. } => {
                 let heard = stream.hear(pts_ms, rate, &pcm);
                 match id.checked_sub(1) {
                     None => self

@@ -2,8 +2,8 @@
 
 use dragoman_audio::playout::{self, End, Key};
 use dragoman_protocol::{
-    AudioFrame, Cancel, CancelReason, ClientMessage, DubEnd, Flags, Kind, Outcome, Pcm, Ready, ServerMessage, Status,
-    TargetId, TargetStatus, Utterance, UtteranceId, limits,
+    AudioFrame, Cancel, CancelReason, ClientMessage, Cut, DubEnd, Flags, Kind, Outcome, Pcm, Ready, ServerMessage,
+    Status, TargetId, TargetStatus, Utterance, UtteranceId, limits,
 };
 use dragoman_timeline::{Pts, Span};
 use tokio::time::{Duration, Instant};
@@ -323,6 +323,7 @@ impl Session {
             utterance: id,
             start_ns,
             end_ns,
+            cut,
             text,
             ..
         } = utterance;
@@ -346,6 +347,7 @@ impl Session {
             key: self.key(id),
             start,
             end,
+            goes_on: matches!(cut, Cut::Clause | Cut::Cap),
             text,
         })
     }

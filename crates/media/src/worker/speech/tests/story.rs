@@ -39,7 +39,9 @@ impl Story {
                 assert!(!is_lost(connection), "lost once");
                 self.lost.push((connection, self.ready.len()));
             }
-            DubInput::Utterance { key, start, end, text } => {
+            DubInput::Utterance {
+                key, start, end, text, ..
+            } => {
                 assert!(known(&key) && start < end);
                 self.utterances.entry(key).or_default().push((start, end, text));
             }

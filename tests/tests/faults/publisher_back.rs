@@ -1,0 +1,23 @@
+//! A publisher loses its connection and is back within the grace period.
+
+use anyhow::{Result, ensure};
+use dragoman_tests::scene::Scene;
+
+#[test]
+fn the_programme_bridges_it_with_silence_and_goes_on() -> Result<()> {
+    let mut scene = Scene::start("publisher back within the grace period", &[], &[])?;
+    let before = scene.state();
+    scene.begin();
+    scene.publisher = None;
+    scene.says("the stream waits for its publisher", |state| {
+        state["state"] == "reconnecting"
+    })?;
+    scene.publish()?;
+    scene.programme_is_back(2_500 + 2_000 + 2_000 + 8_000)?;
+    let after = scene.state();
+    ensure!(
+        after["session"] == before["session"],
+        "the session goes on: {before} {after}"
+    );
+    scene.finish()
+}

@@ -1,0 +1,16 @@
+//! A worker dies: its programme is back within the hold, two seconds and a GOP, and time never runs back.
+
+use anyhow::{Result, ensure};
+use dragoman_tests::scene::Scene;
+use xtask::stack::Signal;
+
+#[test]
+fn the_programme_is_back_and_its_time_goes_on() -> Result<()> {
+    let mut scene = Scene::start("worker killed", &[], &[])?;
+    scene.begin();
+    let first = scene.signal_worker(Signal::KILL)?;
+    scene.programme_is_back(2_500 + 2_000 + 1_000)?;
+    let second = scene.worker()?;
+    ensure!(first != second, "another worker serves the stream");
+    scene.finish()
+}
