@@ -9,8 +9,8 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::cli::Installing;
-use crate::compile;
 use crate::demo::verdict;
+use crate::{compile, faults, stack};
 
 /// Tests append a line here for each thing that they did not do, and why.
 const SKIPPED: &str = "DRAGOMAN_SKIPPED";
@@ -38,6 +38,9 @@ impl Test {
         self.installing.ensure_for_tests()?;
         // Binaries and tests in one go: the end-to-end tests run the binaries.
         compile::cargo(&["build", "--workspace", "--bins", "--tests"])?;
+        let rows = stack::bin_dir()?.join(faults::ROWS);
+        // Rows of an earlier build would pass for this one's.
+        let _ = std::fs::remove_dir_all(&rows);
         let dir = tempfile::tempdir().context("cannot make a directory")?;
         let skipped = dir.path().join("skipped");
         let mut arguments = vec!["test", "--workspace", "--no-fail-fast"];
@@ -48,6 +51,13 @@ impl Test {
         let outcome = compile::run(compile::command(&arguments).env(SKIPPED, &skipped));
         for line in std::fs::read_to_string(&skipped).unwrap_or_default().lines() {
             println!("skipped: {line}");
+        }
+        let measured = faults::rows(&rows)?;
+        if !measured.is_empty() {
+            println!("\n{}", faults::table(&measured));
+            let file = rows.with_extension("json");
+            std::fs::write(&file, Value::from(measured).to_string())
+                .with_context(|| format!("cannot write {}", file.display()))?;
         }
         outcome.map(|()| ExitCode::SUCCESS)
     }

@@ -12,6 +12,7 @@ mod cli;
 mod compile;
 mod demo;
 mod doctor;
+mod faults;
 pub mod http;
 mod install;
 mod interrupt;

@@ -443,7 +443,8 @@ pub fn binary(name: &str) -> Result<PathBuf> {
     Ok(file)
 }
 
-fn bin_dir() -> Result<PathBuf> {
+/// The directory of our own binaries.
+pub(crate) fn bin_dir() -> Result<PathBuf> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let dir = program.parent().context("this program is in no directory")?;
     // Test binaries run from a directory below.
