@@ -10,10 +10,10 @@ use dragoman_probe::element::now_ns;
 use dragoman_speech::engine::mock::tone_hz;
 use rustix::process::{Pid, kill_process};
 use serde_json::{Value, json};
-use xtask::stack::{Options, PortChoice, Router, Signal, Stack};
+use xtask::stack::{Options, PortChoice, Router, Service, Signal, Stack};
 
 use crate::eventually::eventually;
-use crate::leftovers::Leftovers;
+use crate::leftovers::{Leftovers, family, orchestrator};
 use crate::material;
 use crate::playing::Publisher;
 use crate::relay::Relay;
@@ -44,6 +44,7 @@ pub struct Scene {
     /// Watches the stream that is hit.
     pub viewer: Viewer,
     name: &'static str,
+    url_of_hit: String,
     bystander: Viewer,
     other: Publisher,
     begun_ns: u64,
@@ -67,10 +68,23 @@ impl Scene {
         Ok((Self::start_on(name, stack)?, relay))
     }
 
-    /// As [`Scene::start`], on a stack that runs.
-    pub fn start_on(name: &'static str, stack: Stack) -> Result<Self> {
-        let [publisher, other] = STREAMS.map(|id| publish(&stack, id));
-        let (publisher, other) = (publisher?, other?);
+    /// As [`Scene::start`], on a network between publisher and router that can be made worse; `query` is the stream's.
+    pub fn with_relay_to_publisher(name: &'static str, query: &str) -> Result<(Self, Relay)> {
+        let relay = Relay::start()?;
+        let stack = stack(&[], &[])?;
+        relay.lead_to(stack.ports().rtmp);
+        let url = format!("rtmp://{}/live/{}/in?targets=es&{query}", relay.address(), STREAMS[0]);
+        Ok((Self::start_at(name, stack, url)?, relay))
+    }
+
+    fn start_on(name: &'static str, stack: Stack) -> Result<Self> {
+        let url = url(&stack, STREAMS[0]);
+        Self::start_at(name, stack, url)
+    }
+
+    fn start_at(name: &'static str, stack: Stack, url_of_hit: String) -> Result<Self> {
+        let publisher = publish(&url_of_hit)?;
+        let other = publish(&url(&stack, STREAMS[1]))?;
         for id in STREAMS {
             on_air(&stack, id)?;
         }
@@ -80,6 +94,7 @@ impl Scene {
         let mut scene = Self {
             leftovers: Leftovers::look(&stack)?,
             stack,
+            url_of_hit,
             publisher: Some(publisher),
             viewer,
             name,
@@ -97,13 +112,28 @@ impl Scene {
 
     /// The stream that is hit is published again.
     pub fn publish(&mut self) -> Result<()> {
-        self.publisher = Some(publish(&self.stack, STREAMS[0])?);
+        self.publisher = Some(self.another_publisher()?);
         Ok(())
+    }
+
+    /// Somebody else publishes the stream that is hit.
+    pub fn another_publisher(&self) -> Result<Publisher> {
+        publish(&self.url_of_hit)
+    }
+
+    /// How many workers run.
+    pub fn workers(&self) -> Result<usize> {
+        let guardian = self.stack.pid(Service::Media).context("media does not run")?;
+        let orchestrator = orchestrator(&self.stack)?;
+        let others = family(guardian)
+            .into_iter()
+            .filter(|pid| ![guardian, orchestrator].contains(pid));
+        Ok(others.count())
     }
 
     /// Both streams are published again.
     pub fn publish_all(&mut self) -> Result<()> {
-        self.other = publish(&self.stack, STREAMS[1])?;
+        self.other = publish(&url(&self.stack, STREAMS[1]))?;
         self.publish()
     }
 
@@ -256,11 +286,13 @@ impl Scene {
             away <= within_ms as f64,
             "the programme is back after {away} ms, expected {within_ms}"
         );
-        ensure!(
-            self.viewer.seen().is_monotonic(),
-            "stamps go back: {:?}",
-            self.viewer.seen().first_step_back()
-        );
+        Ok(())
+    }
+
+    /// Over all connections of the viewer no stamp goes back: the session is the same.
+    pub fn time_goes_on(&self) -> Result<()> {
+        let seen = self.viewer.seen();
+        ensure!(seen.is_monotonic(), "stamps go back: {:?}", seen.first_step_back());
         Ok(())
     }
 
@@ -344,10 +376,12 @@ pub fn send(pid: u32, signal: Signal) -> Result<()> {
     kill_process(pid, signal).context("the process takes no signal")
 }
 
-fn publish(stack: &Stack, id: &str) -> Result<Publisher> {
-    let file = material::talk()?;
-    let url = stack.rtmp_url(&format!("live/{id}/in?targets=es"));
-    Publisher::ffmpeg_with(&["-stream_loop", "-1"], &file, &[], &url)
+fn url(stack: &Stack, id: &str) -> String {
+    stack.rtmp_url(&format!("live/{id}/in?targets=es"))
+}
+
+fn publish(url: &str) -> Result<Publisher> {
+    Publisher::ffmpeg_with(&["-stream_loop", "-1"], &material::talk()?, &[], url)
 }
 
 /// Where the rows of the table are: `target/<profile>/faults`.

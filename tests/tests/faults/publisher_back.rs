@@ -14,6 +14,7 @@ fn the_programme_bridges_it_with_silence_and_goes_on() -> Result<()> {
     })?;
     scene.publish()?;
     scene.programme_is_back(2_500 + 2_000 + 2_000 + 8_000)?;
+    scene.time_goes_on()?;
     let after = scene.state();
     ensure!(
         after["session"] == before["session"],

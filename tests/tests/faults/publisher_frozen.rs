@@ -25,6 +25,7 @@ fn a_longer_one_is_bridged_by_the_same_worker() -> Result<()> {
     scene.watch(6.0)?;
     scene.signal_publisher(Signal::CONT)?;
     scene.programme_is_back(6_000 + 2_500 + 2_000)?;
+    scene.time_goes_on()?;
     let after = scene.state();
     ensure!(
         after["worker"]["pid"] == before["worker"]["pid"],

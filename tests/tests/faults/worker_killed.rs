@@ -10,6 +10,7 @@ fn the_programme_is_back_and_its_time_goes_on() -> Result<()> {
     scene.begin();
     let first = scene.signal_worker(Signal::KILL)?;
     scene.programme_is_back(2_500 + 2_000 + 1_000)?;
+    scene.time_goes_on()?;
     let second = scene.worker()?;
     ensure!(first != second, "another worker serves the stream");
     scene.finish()
