@@ -1,7 +1,7 @@
 //! What a fault may leave behind: memory, threads, descriptors and children of the services' processes.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -26,10 +26,11 @@ impl Leftovers {
     /// What there is now.
     pub fn look(stack: &Stack) -> Result<Self> {
         let mut sum = Self::default();
+        let ours = links(std::process::id());
         let roots = [Service::Media, Service::Speech, Service::Router].map(|service| stack.pid(service));
         for pid in roots.into_iter().flatten() {
             for pid in family(pid) {
-                sum.add(pid);
+                sum.add(pid, &ours);
             }
         }
         Ok(sum)
@@ -52,7 +53,7 @@ impl Leftovers {
         }))
     }
 
-    fn add(&mut self, pid: u32) {
+    fn add(&mut self, pid: u32, ours: &[PathBuf]) {
         let proc = Path::new("/proc").join(pid.to_string());
         let status = fs::read_to_string(proc.join("status")).unwrap_or_default();
         let field = |name: &str| {
@@ -63,8 +64,16 @@ impl Leftovers {
         self.threads += field("Threads:").unwrap_or(0);
         self.memory_mb += field("VmRSS:").unwrap_or(0) / 1024;
         self.zombies += u64::from(status.contains("State:\tZ"));
-        self.descriptors += fs::read_dir(proc.join("fd")).map_or(0, |entries| entries.count() as u64);
+        // What a child got from us is not its own: scenarios share this process, and not all libraries close at exec.
+        let own = links(pid).into_iter().filter(|link| !ours.contains(link));
+        self.descriptors += own.count() as u64;
     }
+}
+
+/// What the descriptors of a process are.
+fn links(pid: u32) -> Vec<PathBuf> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    entries.filter_map(|entry| fs::read_link(entry.path()).ok()).collect()
 }
 
 /// A process and all that descend from it.
