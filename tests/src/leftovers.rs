@@ -1,5 +1,6 @@
 //! What a fault may leave behind: memory, threads, descriptors and children of the services' processes.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,8 +14,10 @@ const SLACK: u64 = 4;
 const SLACK_MB: u64 = 24;
 
 /// Sums over all processes of the stack.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Leftovers {
+    /// Descriptors that services had from us when they were started again.
+    inherited: HashSet<PathBuf>,
     processes: u64,
     threads: u64,
     descriptors: u64,
@@ -25,12 +28,25 @@ pub struct Leftovers {
 impl Leftovers {
     /// What there is now.
     pub fn look(stack: &Stack) -> Result<Self> {
-        let mut sum = Self::default();
-        let ours = links(std::process::id());
+        Self::default().again(stack)
+    }
+
+    /// A service is about to be started: what it gets from us is not its own. Scenarios share this process, and not all
+    /// of its libraries close theirs at exec.
+    pub fn hand_down(&mut self) {
+        let sockets = links(std::process::id()).into_iter().filter(|link| is_unique(link));
+        self.inherited.extend(sockets);
+    }
+
+    fn again(&self, stack: &Stack) -> Result<Self> {
+        let mut sum = Self {
+            inherited: self.inherited.clone(),
+            ..Self::default()
+        };
         let roots = [Service::Media, Service::Speech, Service::Router].map(|service| stack.pid(service));
         for pid in roots.into_iter().flatten() {
             for pid in family(pid) {
-                sum.add(pid, &ours);
+                sum.add(pid);
             }
         }
         Ok(sum)
@@ -38,7 +54,7 @@ impl Leftovers {
 
     /// How much more there is than at first, once that is little.
     pub fn compare(&self, stack: &Stack) -> Result<Option<Value>> {
-        let now = Self::look(stack)?;
+        let now = self.again(stack)?;
         let is_back = now.processes == self.processes
             && now.zombies == 0
             && now.threads <= self.threads + SLACK
@@ -53,7 +69,7 @@ impl Leftovers {
         }))
     }
 
-    fn add(&mut self, pid: u32, ours: &[PathBuf]) {
+    fn add(&mut self, pid: u32) {
         let proc = Path::new("/proc").join(pid.to_string());
         let status = fs::read_to_string(proc.join("status")).unwrap_or_default();
         let field = |name: &str| {
@@ -64,10 +80,14 @@ impl Leftovers {
         self.threads += field("Threads:").unwrap_or(0);
         self.memory_mb += field("VmRSS:").unwrap_or(0) / 1024;
         self.zombies += u64::from(status.contains("State:\tZ"));
-        // What a child got from us is not its own: scenarios share this process, and not all libraries close at exec.
-        let own = links(pid).into_iter().filter(|link| !ours.contains(link));
+        let own = links(pid).into_iter().filter(|link| !self.inherited.contains(link));
         self.descriptors += own.count() as u64;
     }
+}
+
+fn is_unique(link: &Path) -> bool {
+    let text = link.to_string_lossy();
+    text.starts_with("socket:") || text.starts_with("pipe:")
 }
 
 /// What the descriptors of a process are.

@@ -110,6 +110,12 @@ impl Scene {
         Ok(scene)
     }
 
+    /// A service is started again, with more variables.
+    pub fn start_again(&mut self, service: Service, variables: &[(&str, &str)]) -> Result<()> {
+        self.leftovers.hand_down();
+        self.stack.start_again(service, variables)
+    }
+
     /// The stream that is hit is published again.
     pub fn publish(&mut self) -> Result<()> {
         self.publisher = Some(self.another_publisher()?);
@@ -325,7 +331,13 @@ impl Scene {
         let back = self.until("memory, threads and descriptors are back", || {
             self.leftovers.compare(&self.stack)
         });
-        back.with_context(|| format!("{:?} became {:?}", self.leftovers, Leftovers::look(&self.stack)))
+        back.with_context(|| {
+            format!(
+                "more is left: {:?}, at first {:?}",
+                Leftovers::look(&self.stack),
+                self.leftovers
+            )
+        })
     }
 
     fn bystander_is_well(&mut self, seen: &Seen) -> Result<()> {

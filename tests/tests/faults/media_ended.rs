@@ -16,7 +16,7 @@ fn it_says_goodbye_in_time_and_takes_its_streams_up_again() -> Result<()> {
         took < Duration::from_secs(8),
         "it ends within its grace period, not after {took:?}"
     );
-    scene.stack.start_again(Service::Media, &[])?;
+    scene.start_again(Service::Media, &[])?;
     scene.programme_is_back(u64::try_from(took.as_millis())? + 2_500 + 2_000 + 1_000 + 1_000)?;
     scene.finish_all_hit()
 }

@@ -9,7 +9,7 @@ fn the_session_goes_on_when_the_router_is_back() -> Result<()> {
     let mut scene = Scene::start("router killed", &[], &[])?;
     scene.begin();
     scene.stack.kill(Service::Router);
-    scene.stack.start_again(Service::Router, &[])?;
+    scene.start_again(Service::Router, &[])?;
     scene.publish_all()?;
     scene.programme_is_back(2_500 + 2_000 + 1_000 + 1_000)?;
     scene.time_goes_on()?;

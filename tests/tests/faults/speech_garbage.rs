@@ -35,7 +35,7 @@ fn nonsense_is_refused_and_told() -> Result<()> {
         Ok(answering.is_finished().then_some(()))
     })?;
     drop(stranger);
-    scene.stack.start_again(Service::Speech, &[])?;
+    scene.start_again(Service::Speech, &[])?;
     scene.dub_is_back()?;
     scene.is_unbroken()?;
     scene.finish_all_hit()

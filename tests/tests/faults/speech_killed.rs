@@ -13,7 +13,7 @@ fn the_original_is_heard_at_once_and_the_dub_is_back_soon() -> Result<()> {
         state["speech"]["state"] != "ready"
     })?;
     scene.falls_back_to_the_original()?;
-    scene.stack.start_again(Service::Speech, &[])?;
+    scene.start_again(Service::Speech, &[])?;
     scene.dub_is_back()?;
     scene.is_unbroken()?;
     scene.finish_all_hit()

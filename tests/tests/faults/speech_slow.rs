@@ -10,7 +10,7 @@ fn late_dubs_are_heard_late_and_break_nothing() -> Result<()> {
     let mut scene = Scene::start("speech slow", &[], &[])?;
     let begun = scene.begin();
     scene.stack.kill(Service::Speech);
-    scene.stack.start_again(Service::Speech, &[("MOCK_DELAY", "4s")])?;
+    scene.start_again(Service::Speech, &[("MOCK_DELAY", "4s")])?;
     scene.is_dubbed_after("though it is late", begun + 6_000_000_000)?;
     let said = scene.says("late dubs are counted", |state| {
         state["programmes"][0]["dub"]["outcomes"]["late"]
