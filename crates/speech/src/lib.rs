@@ -73,7 +73,16 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     telemetry::init(&config.log)?;
     let lifecycle = Lifecycle::new(server::GRACE);
     let signals = Signals::install().context("take signals over")?;
-    let engine = engine::start(config).context("start the engine")?;
+    let engine = match engine::start(config) {
+        Ok(engine) => engine,
+        Err(error) => match error.downcast_ref::<engine::cascade::DeviceError>() {
+            Some(missing) => {
+                eprintln!("bad configuration, 1 problem:\n  {missing}");
+                return Ok(ExitCode::from(variables::EXIT_CODE));
+            }
+            None => return Err(error).context("start the engine"),
+        },
+    };
     server::start(config, engine, &lifecycle).await?;
     Ok(lifecycle.run(signals).await)
 }
