@@ -13,3 +13,4 @@ pub mod recording;
 pub mod running;
 pub mod skipped;
 pub mod slices;
+pub mod spoken;
