@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::{Error, Result};
 
 /// Frames of the mel for each position of the encoder: its second convolution has stride 2.
-pub const FRAMES_PER_POSITION: usize = 2;
+pub(super) const FRAMES_PER_POSITION: usize = 2;
 
 /// The sizes of a model. Only `gelu` (the exact one) and unscaled embeddings exist among published models.
 #[derive(Clone, Debug, PartialEq, Eq)]

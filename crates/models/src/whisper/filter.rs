@@ -80,7 +80,7 @@ impl Filter {
 }
 
 /// Why this text is not to be believed, if so.
-pub fn judge(text: &str, no_speech: f32, log_prob: f32) -> Option<Filter> {
+pub(super) fn judge(text: &str, no_speech: f32, log_prob: f32) -> Option<Filter> {
     if no_speech > NO_SPEECH && log_prob < UNSURE {
         return Some(Filter::NoSpeech);
     }
@@ -94,7 +94,7 @@ pub fn judge(text: &str, no_speech: f32, log_prob: f32) -> Option<Filter> {
 }
 
 /// The text without what describes sound: `[Music]`, `♪ la la ♪`, `*applause*`; a text in parentheses as a whole, too.
-pub fn spoken(text: &str) -> String {
+pub(super) fn spoken(text: &str) -> String {
     let text = text.trim();
     if text.starts_with('(') && text.find(')') == Some(text.len() - 1) {
         return String::new();

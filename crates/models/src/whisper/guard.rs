@@ -6,7 +6,7 @@
 const LONG: usize = 4;
 
 /// How many of `tokens` to keep if their end repeats itself: all up to the end of the first copy.
-pub fn repeats(tokens: &[u32]) -> Option<usize> {
+pub(super) fn repeats(tokens: &[u32]) -> Option<usize> {
     (1..=tokens.len() / 2).find_map(|run| {
         let copies = if run >= LONG { 2 } else { 3 };
         let start = tokens.len().checked_sub(copies * run)?;

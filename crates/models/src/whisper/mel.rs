@@ -12,7 +12,7 @@ use realfft::{RealFftPlanner, RealToComplex};
 /// Samples per second.
 pub const RATE: usize = 16_000;
 /// Frames per second.
-pub const FRAMES_PER_SECOND: usize = RATE / HOP;
+pub(super) const FRAMES_PER_SECOND: usize = RATE / HOP;
 
 const SIZE: usize = 400;
 const HOP: usize = 160;
