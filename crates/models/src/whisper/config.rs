@@ -166,7 +166,7 @@ impl Written {
         let width = within("d_model", self.d_model, 2, 16_384)?;
         let stack = |half: &str, layers: i64, heads: i64, inner: Option<i64>| {
             let heads = within(&format!("{half}_attention_heads"), heads, 1, 1_024)?;
-            if width % heads != 0 {
+            if !width.is_multiple_of(heads) {
                 let why = format!("is {heads}, which does not divide d_model = {width}");
                 return Err(wrong(&format!("{half}_attention_heads"), why));
             }

@@ -44,7 +44,7 @@ impl Encoder {
     /// (positions, width); `None` if it was cancelled.
     pub(super) fn forward(&self, mel: &Spectrogram, cancelled: &dyn Fn() -> bool) -> Result<Option<Tensor>> {
         let positions = mel.frames / FRAMES_PER_POSITION;
-        if mel.frames % FRAMES_PER_POSITION != 0 || positions == 0 || positions > self.positions.dim(0)? {
+        if !mel.frames.is_multiple_of(FRAMES_PER_POSITION) || positions == 0 || positions > self.positions.dim(0)? {
             return Err(Error::Input(format!(
                 "a window of {} frames does not fit the encoder",
                 mel.frames
