@@ -1,11 +1,11 @@
 //! What Whisper hears in a file, and how long it takes:
 //!
 //! ```text
-//! cargo run --release -p dragoman-models --example hear -- whisper-base [--q8] [--lang es] [--translate] [--prompt TEXT] a.wav b.wav
+//! cargo run --release -p dragoman-models --example hear -- whisper-base [--q8] [--lang es] [--translate] [--prompt TEXT] [--times 5] a.wav
 //! ```
 //!
 //! The first word is a directory with `config.json`, `tokenizer.json` and `model.safetensors` (or one `.gguf`), the WAVs are at
-//! 16 kHz; of several channels the first is heard.
+//! 16 kHz; of several channels the first is heard. With `--times` the fastest of so many hearings is shown.
 
 use std::path::{Path, PathBuf};
 
@@ -21,17 +21,21 @@ fn main() -> Result<()> {
     let (mut precision, mut task) = (Precision::Full, Task::Transcribe);
     let (mut language, mut prompt) = (None, None);
     let mut paths = Vec::new();
+    let mut times = 1;
     while let Some(word) = words.next() {
         match word.as_str() {
             "--q8" => precision = Precision::Q8,
             "--translate" => task = Task::Translate,
             "--lang" => language = words.next(),
             "--prompt" => prompt = words.next(),
+            "--times" => times = words.next().unwrap_or_default().parse()?,
             _ => paths.push(PathBuf::from(word)),
         }
     }
     let [directory, waves @ ..] = paths.as_slice() else {
-        return Err("usage: hear MODEL-DIRECTORY [--q8] [--lang CODE] [--translate] [--prompt TEXT] WAV...".into());
+        return Err(
+            "usage: hear MODEL-DIRECTORY [--q8] [--lang CODE] [--translate] [--prompt TEXT] [--times N] WAV...".into(),
+        );
     };
     let device = Device::open(Wanted::Auto)?;
     let begun = std::time::Instant::now();
@@ -45,7 +49,13 @@ fn main() -> Result<()> {
             prompt: prompt.as_deref(),
             ..Ask::default()
         };
-        let heard = whisper.hear(&pcm, &ask)?;
+        let mut heard = whisper.hear(&pcm, &ask)?;
+        for _ in 1..times {
+            let again = whisper.hear(&pcm, &ask)?;
+            if again.took.whole() < heard.took.whole() {
+                heard = again;
+            }
+        }
         let (seconds, took) = (pcm.len() as f32 / RATE as f32, heard.took);
         println!("{}\t{}\t{}", path.display(), heard.language, heard.text);
         eprintln!(
