@@ -1,127 +1,51 @@
-//! A matrix of 8-bit integers, and its product with rows of F32.
+//! Weights of 8 bits.
 //!
 //! Every 32 inputs of an output share one F32 scale, and so do every 32 values of a row that is multiplied: a large value
-//! coarsens its 31 neighbours and nothing else. The weights of 16 outputs lie together, so that one vector register holds one
-//! value of each and no sum runs across a register. What is added in which order is fixed, and products are never fused with
-//! sums: every level of [`Level`] gives the same bits.
+//! coarsens its 31 neighbours and nothing else. Integers are summed exactly and products of F32 are never fused with sums, so
+//! that every level gives the same bits.
 
-use super::kernel::{Job, Level};
+use super::kernel::{Job, Kernel, Level, product};
+use super::matrix::{self, BLOCK, PANEL};
+#[cfg(target_arch = "x86_64")]
+use super::x86;
 
-/// How many inputs share a scale.
-pub(super) const BLOCK: usize = 32;
-/// How many outputs lie together.
-pub(super) const PANEL: usize = 16;
-
-/// 32 inputs of 16 outputs: for every 4 inputs, the 4 weights of the first output, of the second and so on.
+/// For every 4 inputs, the 4 weights of the first output, of the second and so on.
 #[derive(Clone)]
 #[repr(C, align(64))]
-pub(super) struct Block {
+pub(super) struct Int8 {
     pub(super) weights: [[i8; 4 * PANEL]; BLOCK / 4],
     pub(super) scales: [f32; PANEL],
 }
 
-/// The matrix: (outputs, inputs), with an optional bias of its outputs.
-#[derive(Debug)]
-pub(super) struct Matrix {
-    blocks: Vec<Block>,
-    bias: Option<Vec<f32>>,
-    inputs: usize,
-    outputs: usize,
-}
-
-impl Matrix {
-    /// Quantises row-major weights; `None` if one of them is not finite. An incomplete block or panel is filled with zeros.
-    pub(super) fn quantise(weights: &[f32], inputs: usize, bias: Option<Vec<f32>>) -> Option<Self> {
-        let outputs = weights.len() / inputs.max(1);
-        let across = inputs.div_ceil(BLOCK);
-        let mut blocks = Vec::with_capacity(outputs.div_ceil(PANEL) * across);
-        for panel in weights.chunks(inputs * PANEL) {
-            for block in 0..across {
-                let mut packed = Block {
-                    weights: [[0; 4 * PANEL]; BLOCK / 4],
-                    scales: [0.0; PANEL],
-                };
-                for (lane, row) in panel.chunks(inputs).enumerate() {
-                    let values = padded(&row[block * BLOCK..inputs.min((block + 1) * BLOCK)]);
-                    let (scale, quantised) = quantise(&values);
-                    if !scale.is_finite() {
-                        return None;
-                    }
-                    packed.scales[lane] = scale;
-                    for (group, four) in packed.weights.iter_mut().zip(quantised.chunks_exact(4)) {
-                        group[lane * 4..lane * 4 + 4].copy_from_slice(four);
-                    }
-                }
-                blocks.push(packed);
+impl matrix::Block for Int8 {
+    /// `None` if a weight is not finite.
+    fn pack(weights: &[[f32; BLOCK]; PANEL]) -> Option<Self> {
+        let mut packed = Self {
+            weights: [[0; 4 * PANEL]; BLOCK / 4],
+            scales: [0.0; PANEL],
+        };
+        for (lane, values) in weights.iter().enumerate() {
+            let (scale, quantised) = quantise(values);
+            if !scale.is_finite() {
+                return None;
+            }
+            packed.scales[lane] = scale;
+            for (group, four) in packed.weights.iter_mut().zip(quantised.chunks_exact(4)) {
+                group[lane * 4..lane * 4 + 4].copy_from_slice(four);
             }
         }
-        Some(Self {
-            blocks,
-            bias,
-            inputs,
-            outputs,
-        })
+        Some(packed)
     }
 
-    pub(super) fn inputs(&self) -> usize {
-        self.inputs
-    }
-
-    pub(super) fn outputs(&self) -> usize {
-        self.outputs
-    }
-
-    /// How many blocks a row has.
-    pub(super) fn across(&self) -> usize {
-        self.inputs.div_ceil(BLOCK)
-    }
-
-    /// The blocks of 16 outputs at a time, in order.
-    pub(super) fn panels(&self) -> impl ExactSizeIterator<Item = &[Block]> {
-        // A matrix without inputs has no blocks either.
-        self.blocks.chunks(self.across().max(1))
-    }
-
-    /// The bias of one panel's outputs.
-    pub(super) fn bias(&self, panel: usize) -> [f32; PANEL] {
-        let mut bias = [0.0; PANEL];
-        if let Some(all) = &self.bias {
-            let some = &all[panel * PANEL..all.len().min((panel + 1) * PANEL)];
-            bias[..some.len()].copy_from_slice(some);
+    fn run(level: Level, job: Job<'_, Self>) {
+        match level {
+            Level::Baseline => product::<_, 1>(Portable, job),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => x86::avx2::<_, 3>(x86::Avx2Int8, job),
+            #[cfg(target_arch = "x86_64")]
+            Level::Vnni => x86::vnni(job),
         }
-        bias
     }
-
-    /// `rows W^T + bias`, row by row. A row with a NaN or an infinity becomes NaN as a whole.
-    pub(super) fn product(&self, rows: &[f32]) -> Vec<f32> {
-        self.product_on(Level::best(), rows)
-    }
-
-    /// The same by the instructions of one level.
-    pub(super) fn product_on(&self, level: Level, rows: &[f32]) -> Vec<f32> {
-        let count = rows.len() / self.inputs.max(1);
-        let mut products = vec![0.0; count * self.outputs];
-        level.run(Job {
-            matrix: self,
-            rows,
-            products: &mut products,
-        });
-        products
-    }
-}
-
-impl std::fmt::Debug for Block {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Block").finish_non_exhaustive()
-    }
-}
-
-/// Up to 32 values and zeros after them.
-#[inline(always)]
-pub(super) fn padded(values: &[f32]) -> [f32; BLOCK] {
-    let mut all = [0.0; BLOCK];
-    all[..values.len()].copy_from_slice(values);
-    all
 }
 
 /// The scale and the integers from -127 to 127 whose products are nearest to the values. The scale is NaN if a value is not
@@ -150,6 +74,59 @@ pub(super) fn quantise(values: &[f32; BLOCK]) -> (f32, [i8; BLOCK]) {
     (largest / 127.0, quantised)
 }
 
-#[cfg(test)]
-#[path = "int8_test.rs"]
-mod tests;
+/// Plain loops in a shape that the compiler turns into vectors of whatever width there is.
+#[derive(Clone, Copy)]
+struct Portable;
+
+#[derive(Clone, Copy)]
+struct Wide {
+    scale: f32,
+    values: [i16; BLOCK],
+}
+
+impl Kernel for Portable {
+    type Block = Int8;
+    type Values = Wide;
+
+    #[inline(always)]
+    fn values(self, values: &[f32; BLOCK]) -> Wide {
+        let (scale, values) = quantise(values);
+        Wide {
+            scale,
+            values: values.map(i16::from),
+        }
+    }
+
+    #[inline(always)]
+    fn panel<const ROWS: usize>(self, panel: &[Int8], rows: [&[Wide]; ROWS]) -> [[f32; PANEL]; ROWS] {
+        let mut sums = [[0.0; PANEL]; ROWS];
+        for (number, block) in panel.iter().enumerate() {
+            let mut dots = [[0i32; PANEL]; ROWS];
+            for (group, weights) in block.weights.iter().enumerate() {
+                // Of every two weights, the low and the high byte of a word; words are multiplied in pairs.
+                let words: [i16; 2 * PANEL] = std::array::from_fn(|pair| {
+                    i16::from_le_bytes([weights[pair * 2] as u8, weights[pair * 2 + 1] as u8])
+                });
+                let (low, high) = (words.map(|word| word << 8 >> 8), words.map(|word| word >> 8));
+                for (dots, row) in dots.iter_mut().zip(&rows) {
+                    let x = &row[number].values[group * 4..group * 4 + 4];
+                    for (output, dot) in dots.iter_mut().enumerate() {
+                        let pair = |words: &[i16; 2 * PANEL], first: i16, second: i16| {
+                            (i32::from(words[output * 2]) * i32::from(first))
+                                .wrapping_add(i32::from(words[output * 2 + 1]) * i32::from(second))
+                        };
+                        *dot = dot
+                            .wrapping_add(pair(&low, x[0], x[2]))
+                            .wrapping_add(pair(&high, x[1], x[3]));
+                    }
+                }
+            }
+            for ((sums, dots), row) in sums.iter_mut().zip(&dots).zip(&rows) {
+                for ((sum, dot), scale) in sums.iter_mut().zip(dots).zip(&block.scales) {
+                    *sum += *dot as f32 * scale * row[number].scale;
+                }
+            }
+        }
+        sums
+    }
+}

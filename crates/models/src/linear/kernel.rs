@@ -1,13 +1,13 @@
-//! The inner loops of the 8-bit product, one for each instruction set, chosen when the program runs: the same binary is fast
-//! on every machine.
+//! The walk over rows and panels, and the instruction set that it is done with: chosen when the program runs, so that the same
+//! binary is fast on every machine.
 
-use super::int8::{BLOCK, Block, Matrix, PANEL, padded, quantise};
+use super::matrix::{BLOCK, Block, Matrix, PANEL, padded};
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 
-/// One product to work out.
-pub(super) struct Job<'a> {
-    pub(super) matrix: &'a Matrix,
+/// One product to work out, of a matrix that is not empty.
+pub(super) struct Job<'a, B> {
+    pub(super) matrix: &'a Matrix<B>,
     pub(super) rows: &'a [f32],
     pub(super) products: &'a mut [f32],
 }
@@ -17,7 +17,7 @@ pub(super) struct Job<'a> {
 pub(super) enum Level {
     /// What every machine of the architecture has: SSE2, NEON.
     Baseline,
-    /// AVX2.
+    /// AVX2 and fused multiply-add.
     #[cfg(target_arch = "x86_64")]
     Avx2,
     /// AVX-512 with its dot products of bytes.
@@ -43,123 +43,84 @@ impl Level {
     pub(super) fn best() -> Self {
         Self::all().next_back().unwrap_or(Self::Baseline)
     }
-
-    /// Works a product out; the baseline's way if the machine lacks the level.
-    pub(super) fn run(self, job: Job<'_>) {
-        match self {
-            Self::Baseline => product::<_, 1>(Portable, job),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => x86::avx2(job),
-            #[cfg(target_arch = "x86_64")]
-            Self::Vnni => x86::vnni(job),
-        }
-    }
 }
 
-/// An instruction set's way to multiply.
+/// An instruction set's way to multiply one number format.
 pub(super) trait Kernel: Copy {
+    /// 32 inputs of 16 outputs.
+    type Block: Block;
     /// 32 values of a row, as it wants them.
     type Values: Copy;
 
-    /// Quantises them.
-    fn values(self, scale: f32, values: &[i8; BLOCK]) -> Self::Values;
+    /// Makes them.
+    fn values(self, values: &[f32; BLOCK]) -> Self::Values;
 
     /// The products of a few rows with one panel.
-    fn panel<const ROWS: usize>(self, panel: &[Block], rows: [&[Self::Values]; ROWS]) -> [[f32; PANEL]; ROWS];
+    fn panel<const ROWS: usize>(self, panel: &[Self::Block], rows: [&[Self::Values]; ROWS]) -> [[f32; PANEL]; ROWS];
 }
 
-/// How many rows are quantised at a time: their integers stay in the second-level cache while all panels pass.
-const CHUNK: usize = 64;
+/// How many rows are prepared at a time: they stay in the second-level cache while all panels pass.
+const CHUNK: usize = 48;
 
 /// The whole product, `ROWS` rows at a time.
 #[inline(always)]
-pub(super) fn product<K: Kernel, const ROWS: usize>(kernel: K, job: Job<'_>) {
+pub(super) fn product<K: Kernel, const ROWS: usize>(kernel: K, job: Job<'_, K::Block>) {
     let Job { matrix, rows, products } = job;
     let (inputs, outputs, across) = (matrix.inputs(), matrix.outputs(), matrix.across());
-    if inputs == 0 || outputs == 0 {
-        return;
-    }
     let mut values = Vec::with_capacity(across * CHUNK.min(rows.len() / inputs));
     for (rows, products) in rows.chunks(inputs * CHUNK).zip(products.chunks_mut(outputs * CHUNK)) {
         values.clear();
         for row in rows.chunks_exact(inputs) {
             for block in row.chunks(BLOCK) {
-                let (scale, block) = quantise(&padded(block));
-                values.push(kernel.values(scale, &block));
+                values.push(kernel.values(&padded(block)));
             }
         }
         for (number, panel) in matrix.panels().enumerate() {
-            let bias = matrix.bias(number);
-            let columns = number * PANEL..outputs.min((number + 1) * PANEL);
-            let mut values = values.chunks_exact(across * ROWS);
-            let mut products = products.chunks_mut(outputs * ROWS);
-            for (values, products) in values.by_ref().zip(products.by_ref()) {
-                let rows = std::array::from_fn(|row| &values[row * across..][..across]);
-                let sums = kernel.panel::<ROWS>(panel, rows);
-                for (sums, product) in sums.iter().zip(products.chunks_exact_mut(outputs)) {
-                    finish(sums, &bias, &mut product[columns.clone()]);
-                }
-            }
-            let rest = products.next().unwrap_or_default();
-            for (values, product) in values
-                .remainder()
-                .chunks_exact(across)
-                .zip(rest.chunks_exact_mut(outputs))
-            {
-                let [sums] = kernel.panel::<1>(panel, [values]);
-                finish(&sums, &bias, &mut product[columns.clone()]);
-            }
+            let to = Columns {
+                bias: matrix.bias(number),
+                outputs,
+                from: number * PANEL,
+                to: outputs.min((number + 1) * PANEL),
+            };
+            let (values, products) = to.fill::<K, ROWS>(kernel, panel, &values, products);
+            let (values, products) = to.fill::<K, 2>(kernel, panel, values, products);
+            to.fill::<K, 1>(kernel, panel, values, products);
         }
     }
 }
 
-#[inline(always)]
-fn finish(sums: &[f32; PANEL], bias: &[f32; PANEL], product: &mut [f32]) {
-    for ((product, sum), bias) in product.iter_mut().zip(sums).zip(bias) {
-        *product = sum + bias;
-    }
+/// The outputs of one panel.
+struct Columns {
+    bias: [f32; PANEL],
+    outputs: usize,
+    from: usize,
+    to: usize,
 }
 
-/// Plain loops in a shape that the compiler turns into vectors of whatever width there is.
-#[derive(Clone, Copy)]
-pub(super) struct Portable;
-
-#[derive(Clone, Copy)]
-pub(super) struct Plain {
-    scale: f32,
-    values: [i16; BLOCK],
-}
-
-impl Kernel for Portable {
-    type Values = Plain;
-
+impl Columns {
+    /// Fills them in `ROWS` rows at a time; returns what is left of the rows.
     #[inline(always)]
-    fn values(self, scale: f32, values: &[i8; BLOCK]) -> Plain {
-        Plain {
-            scale,
-            values: values.map(i16::from),
-        }
-    }
-
-    #[inline(always)]
-    fn panel<const ROWS: usize>(self, panel: &[Block], rows: [&[Plain]; ROWS]) -> [[f32; PANEL]; ROWS] {
-        rows.map(|row| {
-            let mut sums = [0.0; PANEL];
-            for (block, x) in panel.iter().zip(row) {
-                let mut dots = [0i32; PANEL];
-                for (weights, x) in block.weights.iter().zip(x.values.chunks_exact(4)) {
-                    let wide = weights.map(i16::from);
-                    for (dot, w) in dots.iter_mut().zip(wide.chunks_exact(4)) {
-                        let low = i32::from(w[0]) * i32::from(x[0]) + i32::from(w[1]) * i32::from(x[1]);
-                        let high = i32::from(w[2]) * i32::from(x[2]) + i32::from(w[3]) * i32::from(x[3]);
-                        *dot = dot.wrapping_add(low.wrapping_add(high));
-                    }
-                }
-                for ((sum, dot), scale) in sums.iter_mut().zip(&dots).zip(&block.scales) {
-                    *sum += *dot as f32 * scale * x.scale;
+    fn fill<'a, K: Kernel, const ROWS: usize>(
+        &self,
+        kernel: K,
+        panel: &[K::Block],
+        values: &'a [K::Values],
+        products: &'a mut [f32],
+    ) -> (&'a [K::Values], &'a mut [f32]) {
+        let across = panel.len();
+        let mut values = values.chunks_exact(across * ROWS);
+        let mut products = products.chunks_exact_mut(self.outputs * ROWS);
+        for (values, products) in values.by_ref().zip(products.by_ref()) {
+            let sums = kernel.panel(
+                panel,
+                std::array::from_fn::<_, ROWS, _>(|row| &values[row * across..][..across]),
+            );
+            for (sums, product) in sums.iter().zip(products.chunks_exact_mut(self.outputs)) {
+                for ((product, sum), bias) in product[self.from..self.to].iter_mut().zip(sums).zip(&self.bias) {
+                    *product = sum + bias;
                 }
             }
-            sums
-        })
+        }
+        (values.remainder(), products.into_remainder())
     }
 }
