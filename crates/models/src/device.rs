@@ -53,7 +53,9 @@ impl Device {
             why,
         };
         if !built {
-            return Err(missing(format!("this build has no {name}: it was built without the feature")));
+            return Err(missing(format!(
+                "this build has no {name}: it was built without the feature"
+            )));
         }
         match open(0) {
             Ok(inner) => Ok(Self { inner, name }),

@@ -113,7 +113,9 @@ impl Weights {
         let device = self.file.device.candle();
         let found = match &self.file.source {
             Source::Safetensors(file) => file.load(&full, device),
-            Source::Gguf(content) => self.quantised(content, &full).and_then(|tensor| tensor.dequantize(device)),
+            Source::Gguf(content) => self
+                .quantised(content, &full)
+                .and_then(|tensor| tensor.dequantize(device)),
             Source::Memory(tensors) => match tensors.get(&full) {
                 Some(tensor) => tensor.to_device(device),
                 None => return Err(self.error(name, "missing".into())),
@@ -124,7 +126,14 @@ impl Weights {
     }
 
     /// The linear layer `name` with `name.weight` of shape (outputs, inputs) and, if asked for, `name.bias`.
-    pub fn linear(&self, name: &str, inputs: usize, outputs: usize, bias: bool, precision: Precision) -> Result<Linear> {
+    pub fn linear(
+        &self,
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+        bias: bool,
+        precision: Precision,
+    ) -> Result<Linear> {
         let at = self.at(name);
         let bias = if bias { Some(at.get(outputs, "bias")?) } else { None };
         if let (Source::Gguf(content), Precision::Q8) = (&self.file.source, precision) {
