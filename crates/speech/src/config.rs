@@ -32,6 +32,7 @@ pub struct Raw {
     speech_glossary_dir: Option<String>,
     speech_cut_cap: Option<String>,
     hf_home: Option<String>,
+    xdg_cache_home: Option<String>,
     home: Option<String>,
     mock_delay: Option<String>,
     allow_open: Option<String>,
@@ -118,7 +119,8 @@ impl Config {
             CUT_CAP,
             Duration::from_millis(1_500)..=Duration::from_secs(15),
         );
-        let cache = raw.hf_home.map_or_else(|| home(raw.home.as_deref()), PathBuf::from).join("hub");
+        let hub_home = raw.hf_home.map(PathBuf::from);
+        let cache = hub_home.unwrap_or_else(|| hub_home_of(raw.xdg_cache_home, raw.home)).join("hub");
         let log = telemetry::Options::check(&mut check, raw.log, raw.log_format);
         check.finish()?;
         Ok(Self {
@@ -182,9 +184,11 @@ impl Wanted {
     }
 }
 
-/// Where the hub's own programs keep files too.
-fn home(home: Option<&str>) -> PathBuf {
-    PathBuf::from(home.unwrap_or("/var/cache")).join(".cache/huggingface")
+/// Where the hub's own programs keep their files too. Without any home there is no cache, and a model that is asked for is missing.
+fn hub_home_of(xdg_cache_home: Option<String>, home: Option<String>) -> PathBuf {
+    let cache = xdg_cache_home.map(PathBuf::from);
+    let cache = cache.or_else(|| Some(PathBuf::from(home?).join(".cache")));
+    cache.unwrap_or_else(|| PathBuf::from("/var/cache")).join("huggingface")
 }
 
 fn distinct(pairs: Vec<Pair>) -> Vec<Pair> {
