@@ -75,6 +75,7 @@ impl Clauses {
             let ahead = whole[n + 1..]
                 .iter()
                 .filter(|token| token.text.contains(char::is_alphanumeric))
+                .take(AHEAD)
                 .count();
             if ahead < AHEAD {
                 return None;

@@ -10,11 +10,13 @@
 
 pub mod clauses;
 pub mod duration;
+pub mod glossary;
 pub(crate) mod lang;
 pub mod prepare;
 
 pub use clauses::Clauses;
 pub use duration::estimate_ms;
+pub use glossary::{Glossaries, Glossary};
 pub use prepare::prepare;
 
 /// A language whose numbers, units and abbreviations are known.

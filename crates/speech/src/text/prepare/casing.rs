@@ -68,7 +68,7 @@ fn small(word: &str) -> String {
 }
 
 /// With its first letter a capital, where that is one letter.
-pub(super) fn capital(word: &str) -> String {
+pub(crate) fn capital(word: &str) -> String {
     let mut letters = word.chars();
     let Some(first) = letters.next() else {
         return String::new();

@@ -38,6 +38,7 @@ mod scan;
 mod tidy;
 
 use super::Lang;
+pub(crate) use casing::capital;
 
 /// Bound of the result's size, see the module.
 pub const GROWTH: usize = 48;
