@@ -110,7 +110,10 @@ pub(crate) struct Signs {
     pub(crate) section: &'static str,
     pub(crate) less: &'static str,
     pub(crate) greater: &'static str,
-    pub(crate) half: &'static str,
+    /// A half, a third, two thirds, a quarter, three quarters.
+    pub(crate) fractions: [&'static str; 5],
+    /// Between an amount and what it is for ("euros per month").
+    pub(crate) per: &'static str,
     pub(crate) at: &'static str,
     pub(crate) dot: &'static str,
     pub(crate) slash: &'static str,

@@ -94,7 +94,8 @@ impl Scan {
         };
         match letters.chars().count() {
             0 => return false,
-            1 if !initial() => return false,
+            // "I." is the end of a sentence, or a ruler's number.
+            1 if letters == "I" || !initial() => return false,
             1 => self.say(&letters, end),
             _ => {
                 // The last letter may have no dot: "U.S".

@@ -11,6 +11,11 @@ const DATIVE: [&str; 25] = [
     "ihrem", "seinem", "diesem", "diesen", "jedem", "jeden", "unserem", "meinem", "ihren", "seinen",
 ];
 
+/// Before "der" they make it a dative.
+const PREPOSITIONS: [&str; 14] = [
+    "in", "mit", "von", "bei", "nach", "zu", "aus", "seit", "vor", "auf", "an", "unter", "ab", "während",
+];
+
 impl Scan {
     /// "2026-05-12", "12/05/2026", "12.05.26", in German also "am 12.5.".
     pub(super) fn date(&mut self) -> bool {
@@ -99,8 +104,10 @@ impl Scan {
 
     /// With the ending that the word before asks for.
     pub(super) fn german_ordinal(&self, n: u64) -> String {
-        let before = self.previous_word(self.at).to_lowercase();
+        let (before, far) = self.previous_words(self.at);
+        let (before, far) = (before.to_lowercase(), far.to_lowercase());
         let end = match before.as_str() {
+            "der" if PREPOSITIONS.contains(&far.as_str()) => "n",
             "der" | "die" | "das" | "diese" | "dieser" | "dieses" => "",
             _ if DATIVE.contains(&before.as_str()) => "n",
             _ => "r",
@@ -229,7 +236,15 @@ impl Scan {
             Lang::Es | Lang::Pt => matches!(word.as_str(), "h" | "hs" | "horas"),
             Lang::En | Lang::It => false,
         };
-        if word { after } else { end }
+        match word {
+            true if self.char(after) == Some('.')
+                && self.char(self.skip_blanks(after + 1)).is_some_and(char::is_lowercase) =>
+            {
+                after + 1
+            }
+            true => after,
+            false => end,
+        }
     }
 
     fn clock_words(&self, hour: u64, minute: u64, half_day: bool) -> String {

@@ -94,9 +94,8 @@ impl Scan {
         }
         let signs = &self.known.signs;
         let ratio = self.char(self.at + first.len()) == Some(':');
-        let over = first.parse::<u64>().ok() <= second.parse().ok()
-            && second.len() <= 3
-            && (first, second) != (&"24".into(), &"7".into());
+        let even = first == second || (first.as_str(), second.as_str()) == ("24", "7");
+        let over = first.parse::<u64>().ok() <= second.parse().ok() && second.len() <= 3 && !even;
         let word = match self.lang {
             _ if !ratio && over => signs.out_of,
             _ if !ratio => "",
@@ -105,7 +104,11 @@ impl Scan {
             _ => signs.score,
         };
         let words = match (ratio, first.as_str(), second.as_str()) {
-            (false, "1", "2") => signs.half.to_owned(),
+            (false, "1", "2") => signs.fractions[0].to_owned(),
+            (false, "1", "3") => signs.fractions[1].to_owned(),
+            (false, "2", "3") => signs.fractions[2].to_owned(),
+            (false, "1", "4") => signs.fractions[3].to_owned(),
+            (false, "3", "4") => signs.fractions[4].to_owned(),
             _ => [self.bare(first), word.to_owned(), self.bare(second)]
                 .join(" ")
                 .replace("  ", " "),

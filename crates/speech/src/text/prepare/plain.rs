@@ -15,20 +15,41 @@ const FUNCTION: [&str; 46] = [
 impl Scan {
     /// Writes the words of the number here, whatever it is.
     pub(super) fn number(&mut self) -> bool {
-        if self.before(self.at).is_some_and(char::is_alphabetic) {
+        let times = self.before(self.at) == Some('x') && self.at.checked_sub(2).is_some_and(|at| self.is_digit(at));
+        if self.before(self.at).is_some_and(char::is_alphabetic) && !times {
             // "G20", "MP3": no unit and no date follows a letter.
             let end = numeral::digits(&self.text, self.at);
             let words = self.code(end);
             self.say(&words, end);
             return true;
         }
-        self.date()
+        self.height()
+            || self.date()
             || self.time()
             || self.telephone()
             || self.version()
             || self.range()
             || self.fraction()
             || self.one_number()
+    }
+
+    /// "6'2"", a height in feet and inches.
+    fn height(&mut self) -> bool {
+        let feet = numeral::digits(&self.text, self.at);
+        let inches = numeral::digits(&self.text, feet + 1);
+        let sizes = feet == self.at + 1 && (feet + 2..=feet + 3).contains(&inches);
+        if self.lang != Lang::En
+            || !sizes
+            || self.char(feet) != Some('\'')
+            || !matches!(self.char(inches), Some('"' | '”'))
+        {
+            return false;
+        }
+        let number =
+            |from: usize, to: usize| numeral::short(&self.text[from..to].iter().collect::<String>(), self.known);
+        let words = format!("{} foot {}", number(self.at, feet), number(feet + 1, inches));
+        self.say(&words, inches + 1);
+        true
     }
 
     fn one_number(&mut self) -> bool {
@@ -157,6 +178,10 @@ impl Scan {
             )
         );
         self.say(&words, at + 1);
+        // "100%ig"
+        if self.lang == Lang::De && self.char(at + 1).is_some_and(char::is_lowercase) {
+            self.join();
+        }
         true
     }
 
@@ -233,6 +258,11 @@ impl Scan {
             .and_then(self.known.year);
         let (next, _) = self.next_word(numeral.end);
         let form = value.map_or(Form::Alone, |value| self.form_before(value, &next));
+        // America's emergency call.
+        let year = year.or_else(|| {
+            (self.lang == Lang::En && numeral.whole == "911" && numeral.plain())
+                .then(|| numeral::spelled("911", self.known))
+        });
         let words = year.unwrap_or_else(|| numeral.words(self.known, form));
         self.say(&words, numeral.end);
         // "20jährig", "90er".
@@ -254,9 +284,23 @@ impl Scan {
         if word.is_empty() || FUNCTION.contains(&small.as_str()) {
             return Form::Alone;
         }
+        if self.lang == Lang::It && value == 1 {
+            let mut letters = small.chars();
+            let (first, second) = (letters.next().unwrap_or(' '), letters.next().unwrap_or(' '));
+            let vowel = |c| "aeiouèàé".contains(c);
+            let hard =
+                first == 'z' || first == 's' && !vowel(second) || matches!((first, second), ('g', 'n') | ('p', 's'));
+            // "uno studente", and "un'ora" as it sounds.
+            return match feminine_looks(&small) {
+                _ if vowel(first) => Form::Of(Gender::Masc),
+                false if hard => Form::Alone,
+                looks if looks != odd => Form::Of(Gender::Fem),
+                _ => Form::Of(Gender::Masc),
+            };
+        }
         let feminine = match self.lang {
-            Lang::Es | Lang::Pt => small.ends_with('a') || small.ends_with("as"),
-            Lang::It => small.ends_with('a'),
+            Lang::Es | Lang::Pt => feminine_looks(&small) || small.ends_with("as"),
+            Lang::It => return Form::Alone,
             Lang::De => {
                 let ends = ["e", "ung", "heit", "keit", "schaft", "ion", "tät"];
                 ends.iter().any(|end| small.ends_with(end))
@@ -267,7 +311,6 @@ impl Scan {
         let counts = match self.lang {
             Lang::Es => value == 1 || small.ends_with('s'),
             Lang::De => value == 1 && word.starts_with(char::is_uppercase),
-            Lang::It => value == 1,
             _ => true,
         };
         match (counts, feminine != odd) {
@@ -276,4 +319,8 @@ impl Scan {
             (true, false) => Form::Of(Gender::Masc),
         }
     }
+}
+
+fn feminine_looks(word: &str) -> bool {
+    word.ends_with('a')
 }

@@ -15,6 +15,18 @@ fn english() {
         "en",
         &[
             (
+                "He ran the 4x100m relay, 6'2\" tall",
+                "He ran the four by one hundred metres relay, six foot two tall",
+            ),
+            (
+                "A 50/50 chance, 3/4 of it, call 911, 50¢",
+                "A fifty fifty chance, three quarters of it, call nine one one, fifty cents",
+            ),
+            (
+                "Pope Francis I. World War I was over.",
+                "Pope Francis I. World War one was over.",
+            ),
+            (
                 "We sold 1,234 cars.",
                 "We sold one thousand two hundred and thirty-four cars.",
             ),
@@ -156,6 +168,10 @@ fn german() {
         "de",
         &[
             (
+                "In der 90. Minute, 100%ig",
+                "In der neunzigsten Minute, einhundert Prozentig",
+            ),
+            (
                 "Am 3. Oktober 1990, der 3. Platz, 3. Oktober",
                 "Am dritten Oktober neunzehnhundertneunzig, der dritte Platz, dritter Oktober",
             ),
@@ -199,6 +215,10 @@ fn spanish_and_portuguese() {
         "es",
         &[
             (
+                "Siglos XIX y XX, son las 13:05 h. del día",
+                "Siglos diecinueve y veinte, son las trece y cinco del día",
+            ),
+            (
                 "1 casa, 21 casas, 1 día, 200 personas y 31 euros",
                 "Una casa, veintiuna casas, un día, doscientas personas y treinta y un euros",
             ),
@@ -236,6 +256,7 @@ fn spanish_and_portuguese() {
     check(
         "pt-BR",
         &[
+            ("Ganhou de 2x0 no séc. XIX", "Ganhou de dois a zero no século dezenove"),
             (
                 "2 casas, 21 mulheres, 200 pessoas",
                 "Duas casas, vinte e uma mulheres, duzentas pessoas",
@@ -262,6 +283,10 @@ fn italian_and_dutch() {
     check(
         "it",
         &[
+            (
+                "1 ora, 1 anno, 1 studente, 30 €/mese",
+                "Un ora, un anno, uno studente, trenta euro al mese",
+            ),
             (
                 "1 casa, 1 libro, 21 case, il 3° posto, 25°",
                 "Una casa, un libro, ventuno case, il terzo posto, venticinque gradi",

@@ -155,7 +155,7 @@ impl Scan {
         if !self.ends(end) {
             return false;
         }
-        let before = self.previous_word(self.at);
+        let (before, far) = self.previous_words(self.at);
         let small = before.to_lowercase();
         let (next, _) = self.next_word(end);
         let next = next.to_lowercase();
@@ -176,6 +176,13 @@ impl Scan {
             () if next == "guerra" && value <= 3 => (ordinal(Gender::Fem), end),
             () if small == "war" => (cardinal(), end),
             () if PARTS.contains(&small.as_str()) && !pronoun => (cardinal(), end),
+            // "siglos XIX y XX"
+            () if matches!(small.as_str(), "y" | "e" | "et" | "und" | "en" | "and")
+                && run.len() > 1
+                && self::value(&far).is_some() =>
+            {
+                (cardinal(), end)
+            }
             () => return false,
         };
         self.say(&words, end);

@@ -122,6 +122,18 @@ impl Scan {
         word.into_iter().collect()
     }
 
+    /// The two words before `at`, the nearer one first.
+    pub(super) fn previous_words(&self, at: usize) -> (String, String) {
+        let near = self.previous_word(at);
+        let start = at.saturating_sub(near.chars().count() + 1);
+        let far = if near.is_empty() {
+            String::new()
+        } else {
+            self.previous_word(start)
+        };
+        (near, far)
+    }
+
     /// Whether a sentence starts where we are.
     pub(super) fn sentence_starts(&self) -> bool {
         self.out
@@ -204,7 +216,11 @@ impl Scan {
             '+' => signs.plus,
             '=' => signs.equals,
             '×' => signs.times,
-            'x' | '*' if number && digit_before() => signs.times,
+            'x' | '*' if number && digit_before() => {
+                // A Brazilian score: "2x0".
+                let score = self.lang == Lang::Pt && c == 'x' && self.ends(self.skip_blank(after) + 1);
+                if score { signs.score } else { signs.times }
+            }
             '±' => {
                 self.say(signs.plus, self.at);
                 signs.minus
@@ -214,6 +230,8 @@ impl Scan {
             '>' if number => signs.greater,
             '≤' if number => signs.less,
             '≥' if number => signs.greater,
+            '/' if self.gap && self.char(after).is_some_and(char::is_alphabetic) => signs.per,
+            '¢' => self.known.currencies[0].1.many,
             '#' | '№' if number => signs.number,
             '@' => signs.at,
             '§' => signs.section,
