@@ -17,6 +17,7 @@ mod metrics;
 pub mod resample;
 pub mod server;
 mod session;
+pub mod text;
 mod trial;
 mod wav;
 
