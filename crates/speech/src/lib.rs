@@ -14,6 +14,8 @@ pub mod config;
 pub mod engine;
 pub mod listen;
 mod metrics;
+#[cfg(feature = "models")]
+mod models_cli;
 pub mod resample;
 pub mod server;
 mod session;
@@ -49,25 +51,33 @@ enum Command {
         /// What to ask; without it the configured listener.
         url: Option<String>,
     },
+    /// The weights of the built-in models: fetch, verify, list.
+    #[cfg(feature = "models")]
+    #[command(subcommand)]
+    Models(models_cli::Models),
 }
 
 /// Runs the program: `vars` are the process's variables.
 pub async fn run(cli: Cli, vars: Vars) -> anyhow::Result<ExitCode> {
-    if let Some(Command::Health { url: Some(url) }) = &cli.command {
-        return Ok(health(url));
-    }
+    let ask_configured = match cli.command {
+        Some(Command::Health { url: Some(url) }) => return Ok(health(&url)),
+        Some(Command::Health { url: None }) => true,
+        #[cfg(feature = "models")]
+        Some(Command::Models(command)) => return models_cli::run(command, &vars).await,
+        None => false,
+    };
     let config = match Config::from_vars(&vars) {
         Ok(config) => config,
         Err(error) => return Ok(variables::refuse(&error)),
     };
-    match cli.command {
-        Some(Command::Health { .. }) => Ok(health(&format!("http://{}/healthz", loopback(config.listen)))),
-        None if cli.check_config => {
-            print!("{}", config::shown(&config));
-            Ok(ExitCode::SUCCESS)
-        }
-        None => serve(&config).await,
+    if ask_configured {
+        return Ok(health(&format!("http://{}/healthz", loopback(config.listen))));
     }
+    if cli.check_config {
+        print!("{}", config::shown(&config));
+        return Ok(ExitCode::SUCCESS);
+    }
+    serve(&config).await
 }
 
 async fn serve(config: &Config) -> anyhow::Result<ExitCode> {

@@ -13,12 +13,13 @@ use ureq::Agent;
 use ureq::http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, LOCATION, RANGE, USER_AGENT,
 };
-use ureq::http::{HeaderMap, HeaderValue, Response, Uri};
+use ureq::http::{HeaderMap, HeaderValue, Response};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use super::Error;
 use super::hash::is_sha256;
 use super::lock::is_commit;
+use super::url::{bare, host, join, same_host};
 
 /// Redirects that are followed for one answer.
 const REDIRECTS: usize = 6;
@@ -324,31 +325,6 @@ fn content_range_start(headers: &HeaderMap) -> Option<u64> {
     range.split_once('-')?.0.parse().ok()
 }
 
-/// Scheme, host and port of a URL.
-fn host(url: &str) -> Option<&str> {
-    let start = url.find("://")? + 3;
-    let end = url[start..].find(['/', '?']).map_or(url.len(), |end| start + end);
-    Some(&url[..end])
-}
-
-fn same_host(a: &str, b: &str) -> bool {
-    matches!((host(a), host(b)), (Some(a), Some(b)) if a.eq_ignore_ascii_case(b))
-}
-
-/// A Location, seen from the URL that it was the answer to.
-fn join(from: &str, location: &str) -> Option<String> {
-    if location.starts_with('/') {
-        return Some(format!("{}{location}", host(from)?));
-    }
-    let uri: Uri = location.parse().ok()?;
-    matches!(uri.scheme_str(), Some("http" | "https")).then(|| location.to_owned())
-}
-
-/// Without its query, where signatures are.
-fn bare(url: &str) -> String {
-    url.split('?').next().unwrap_or(url).to_owned()
-}
-
 fn trust() -> Result<TlsConfig, Error> {
     let found = rustls_native_certs::load_native_certs();
     let roots: Vec<_> = found
@@ -383,18 +359,6 @@ mod tests {
         ] {
             assert_eq!(etag(bad), None, "{bad}");
         }
-    }
-
-    #[test]
-    fn hosts_and_redirects() {
-        assert!(same_host("https://Hub:1/a?b", "https://hub:1"));
-        assert!(!same_host("https://hub:1/a", "https://hub:2") && !same_host("http://hub/a", "https://hub"));
-        assert_eq!(join("http://h:1/a/b", "/c?d").as_deref(), Some("http://h:1/c?d"));
-        assert_eq!(join("http://h:1/a", "https://x/c").as_deref(), Some("https://x/c"));
-        assert_eq!(
-            (join("http://h", "ftp://x/c"), join("http://h", "relative")),
-            (None, None)
-        );
     }
 
     #[test]

@@ -6,14 +6,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::cache::Folder;
-use super::client::{Client, Place, Remote};
+use super::client::{Client, Remote};
 use super::inspect::{State, locked};
-use super::lock::{Locked, is_commit};
+use super::lock::Locked;
 use super::manifest::{Model, Part};
 use super::stamps::Stamps;
 use super::{Error, Event, Progress, Store, Token, hash};
 
 mod download;
+mod plan;
 
 /// What stays free beside the downloads.
 const MARGIN: u64 = 64_000_000;
@@ -161,109 +162,6 @@ impl Store {
         Ok(wanted)
     }
 
-    /// Asks the hub what each file is, and refuses what the lock does not allow before a byte of it is downloaded.
-    fn plan<'a>(
-        &self,
-        client: &Client,
-        wanted: &[Wanted<'a>],
-        fetched: &mut Fetched,
-        progress: &mut dyn Progress,
-    ) -> Result<Vec<Item<'a>>, Error> {
-        let lock = self.lock()?;
-        let mut items = Vec::new();
-        // All files of a model that come from a branch come from one commit of it.
-        let mut head: Option<(usize, &str, String)> = None;
-        for want in wanted {
-            let Wanted { repository, part, .. } = *want;
-            if let Some((name, locked)) = &want.locked {
-                let place = Place {
-                    repository,
-                    revision: &locked.commit,
-                    file: name,
-                };
-                let remote = client.describe(place)?;
-                items.push(self.item(want, name, None, Some(locked.clone()), remote)?);
-                continue;
-            }
-            let known = head
-                .as_ref()
-                .filter(|(model, branch, _)| (*model, *branch) == (want.model, part.revision));
-            let known = known.map(|(.., commit)| commit.clone()).or_else(|| {
-                // The rest of the model may have been locked before.
-                let mut others = wanted_commits(&lock, repository, part);
-                others.next()
-            });
-            let revision = known.unwrap_or_else(|| part.revision.to_owned());
-            let mut first_error = None;
-            let found = part.names.iter().find_map(|name| {
-                let place = Place {
-                    repository,
-                    revision: &revision,
-                    file: name,
-                };
-                match client.describe(place) {
-                    Err(error @ Error::NotFound { .. }) => {
-                        first_error.get_or_insert(error);
-                        None
-                    }
-                    answer => Some(answer.map(|remote| (name, remote))),
-                }
-            });
-            match (found, first_error) {
-                (Some(found), _) => {
-                    let (name, remote) = found?;
-                    let branch = (!is_commit(part.revision)).then_some(part.revision);
-                    if branch.is_some() {
-                        head = Some((want.model, part.revision, remote.commit.clone()));
-                    }
-                    items.push(self.item(want, name, branch, None, remote)?);
-                }
-                (None, _) if part.optional => {
-                    let name = format!("{repository}/{}", part.names[0]);
-                    let what = "is not on the hub; the model works without it";
-                    progress.event(Event::Note { file: &name, what });
-                    fetched.absent.push(name);
-                }
-                (None, Some(error)) => return Err(error),
-                (None, None) => {}
-            }
-        }
-        Ok(items)
-    }
-
-    fn item<'a>(
-        &self,
-        want: &Wanted<'a>,
-        name: &str,
-        branch: Option<&'a str>,
-        locked: Option<Locked>,
-        remote: Remote,
-    ) -> Result<Item<'a>, Error> {
-        let pinned = locked.as_ref().map(|locked| locked.commit.as_str());
-        let pinned = pinned.or(is_commit(want.part.revision).then_some(want.part.revision));
-        let item = Item {
-            repository: want.repository,
-            full: format!("{}/{name}", want.repository),
-            name: name.to_owned(),
-            branch,
-            remote,
-            locked: locked.clone(),
-        };
-        let remote = &item.remote;
-        if let Some(commit) = pinned.filter(|commit| *commit != remote.commit) {
-            return Err(self.mismatch(&item, "commit", &remote.commit, commit));
-        }
-        if let Some(locked) = &locked {
-            if remote.size != locked.size {
-                return Err(self.mismatch(&item, "size", &remote.size.to_string(), &locked.size.to_string()));
-            }
-            if let Some(sha256) = remote.sha256().filter(|sha256| *sha256 != locked.sha256) {
-                return Err(self.mismatch(&item, "sha256", sha256, &locked.sha256));
-            }
-        }
-        Ok(item)
-    }
-
     fn remaining(&self, item: &Item<'_>) -> u64 {
         let folder = Folder::new(&self.cache, item.repository);
         let size = |path| fs::metadata(path).map_or(0, |metadata: fs::Metadata| metadata.len());
@@ -382,16 +280,6 @@ impl Store {
         });
         Ok(())
     }
-}
-
-/// The commits that files from the same branch of a repository are locked at.
-fn wanted_commits<'a>(
-    lock: &'a super::lock::Lock,
-    repository: &str,
-    part: &Part,
-) -> impl Iterator<Item = String> + use<'a> {
-    let branch = !is_commit(part.revision);
-    lock.commits(repository).filter(move |_| branch).map(str::to_owned)
 }
 
 fn hash_of(path: &Path, name: &str, size: u64, progress: &mut dyn Progress) -> Result<String, Error> {

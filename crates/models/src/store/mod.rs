@@ -23,6 +23,7 @@ pub mod meter;
 mod progress;
 mod resolve;
 mod stamps;
+mod url;
 mod voices;
 
 use std::path::{Path, PathBuf};

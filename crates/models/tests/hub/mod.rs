@@ -14,44 +14,52 @@ use sha2::{Digest, Sha256};
 
 /// A request as it came.
 #[derive(Clone, Debug)]
-pub struct Asked {
-    pub method: String,
-    pub path: String,
-    pub range: Option<String>,
-    pub token: Option<String>,
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) range: Option<String>,
+    pub(crate) token: Option<String>,
     /// Whether it reached the host of the large files.
-    pub on_storage: bool,
+    pub(crate) on_storage: bool,
+}
+
+impl Asked {
+    fn is_download(&self) -> bool {
+        self.on_storage && self.method == "GET"
+    }
 }
 
 #[derive(Default)]
-pub struct State {
+pub(crate) struct State {
     /// Repository to its commit and files.
     repositories: BTreeMap<String, (String, BTreeMap<String, Vec<u8>>)>,
     /// Served instead of the real bytes.
-    pub lies: BTreeMap<String, Vec<u8>>,
+    pub(crate) lies: BTreeMap<String, Vec<u8>>,
     /// After how many bytes the next downloads of a file break off.
-    pub cuts: BTreeMap<String, Vec<usize>>,
+    pub(crate) cuts: BTreeMap<String, Vec<usize>>,
     /// Who may read.
-    pub token: Option<String>,
-    pub no_ranges: bool,
+    pub(crate) token: Option<String>,
+    pub(crate) no_ranges: bool,
     /// Whether large files wait until it is opened.
-    pub gate_closed: bool,
-    pub redirect_loop: bool,
-    pub asked: Vec<Asked>,
+    pub(crate) gate_closed: bool,
+    /// Whether a download that is cut closes the gate behind it.
+    pub(crate) close_after_cut: bool,
+    pub(crate) redirect_loop: bool,
+    pub(crate) asked: Vec<Asked>,
 }
 
-pub struct Hub {
-    pub endpoint: String,
+pub(crate) struct Hub {
+    pub(crate) endpoint: String,
     storage: String,
     shared: Arc<(Mutex<State>, Condvar)>,
 }
 
-pub fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Bytes that look like weights: no two places alike.
-pub fn weights(seed: u64, len: usize) -> Vec<u8> {
+pub(crate) fn weights(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
         state ^= state << 13;
@@ -69,7 +77,7 @@ fn is_large(file: &str) -> bool {
 }
 
 impl Hub {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let shared = Arc::new((Mutex::new(State::default()), Condvar::new()));
         let [front, storage] = [false, true].map(|on_storage| {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -92,42 +100,45 @@ impl Hub {
         }
     }
 
-    pub fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.shared.0.lock().unwrap()
     }
 
-    pub fn open_gate(&self) {
+    pub(crate) fn open_gate(&self) {
         self.state().gate_closed = false;
         self.shared.1.notify_all();
     }
 
+    /// Waits until so many downloads of large files have been asked for.
+    pub(crate) fn wait_for_downloads(&self, n: usize) {
+        let fewer = |state: &mut State| state.asked.iter().filter(|asked| asked.is_download()).count() < n;
+        drop(self.shared.1.wait_while(self.state(), fewer).unwrap());
+    }
+
     /// Puts a file; a repository's commit follows from its name, and stays.
-    pub fn put(&self, repository: &str, file: &str, bytes: &[u8]) {
+    pub(crate) fn put(&self, repository: &str, file: &str, bytes: &[u8]) {
         let commit = sha256(repository.as_bytes())[..40].to_owned();
         self.put_at(repository, &commit, file, bytes);
     }
 
-    pub fn put_at(&self, repository: &str, commit: &str, file: &str, bytes: &[u8]) {
+    pub(crate) fn put_at(&self, repository: &str, commit: &str, file: &str, bytes: &[u8]) {
         let mut state = self.state();
         let entry = state.repositories.entry(repository.to_owned()).or_default();
         entry.0 = commit.to_owned();
         entry.1.insert(file.to_owned(), bytes.to_owned());
     }
 
-    pub fn commit(&self, repository: &str) -> String {
+    pub(crate) fn commit(&self, repository: &str) -> String {
         self.state().repositories[repository].0.clone()
     }
 
-    pub fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.state().asked.clone()
     }
 
     /// GETs of the bytes of large files.
-    pub fn downloads(&self) -> Vec<Asked> {
-        let asked = self.asked().into_iter();
-        asked
-            .filter(|asked| asked.on_storage && asked.method == "GET")
-            .collect()
+    pub(crate) fn downloads(&self) -> Vec<Asked> {
+        self.asked().into_iter().filter(Asked::is_download).collect()
     }
 }
 
@@ -161,7 +172,8 @@ fn serve(stream: TcpStream, shared: &(Mutex<State>, Condvar), storage: &str, on_
     };
     let mut state = shared.0.lock().unwrap();
     state.asked.push(asked.clone());
-    if on_storage && asked.method == "GET" {
+    shared.1.notify_all();
+    if asked.is_download() {
         state = shared.1.wait_while(state, |state| state.gate_closed).unwrap();
     }
     let answer = answer(&mut state, &asked, storage);
@@ -302,6 +314,7 @@ fn bytes(state: &mut State, asked: &Asked, full: &str, mut answer: Answer) -> An
         && let Some(cuts) = state.cuts.get_mut(full).filter(|cuts| !cuts.is_empty())
     {
         answer.cut = Some(cuts.remove(0));
+        state.gate_closed |= state.close_after_cut;
     }
     answer
 }
