@@ -79,7 +79,7 @@ impl Conv {
             Some(tail) => {
                 let all = Tensor::cat(&[&*tail, x], 0)?;
                 // A copy, so that a whole frame is not kept for its end.
-                *tail = all.narrow(0, count, tail.dim(0)?)?.copy()?;
+                *tail = all.narrow(0, count, tail.dim(0)?)?.force_contiguous()?;
                 let taps: Vec<Tensor> = (0..self.taps)
                     .map(|tap| all.narrow(0, tap * self.dilation, count))
                     .collect::<candle_core::Result<_>>()?;
@@ -135,7 +135,7 @@ impl Upsample {
             Some(tail) => tail.clone(),
             None => x.zeros_like()?,
         };
-        tail.0 = Some(x.narrow(0, count - 1, 1)?.copy()?);
+        tail.0 = Some(x.narrow(0, count - 1, 1)?.force_contiguous()?);
         let own = x.unsqueeze(1)?.broadcast_mul(&self.own)?;
         let over = before.unsqueeze(1)?.broadcast_mul(&self.next)?;
         Ok((own + over)?.reshape((count * self.stride, self.channels))?)
