@@ -1,4 +1,4 @@
-//! ELU and GELU. Candle's ask the C library for every element; these are plain arithmetic that the compiler turns into whatever
+//! ELU, GELU and SiLU. Candle's ask the C library for every element; these are plain arithmetic that the compiler turns into whatever
 //! vectors the processor has, which is found out when the program runs.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor};
@@ -21,7 +21,15 @@ pub(super) fn gelu(x: &Tensor) -> Result<Tensor> {
     Ok(x.contiguous()?.apply_op1_no_bwd(&Elementwise("gelu", gelu_all))?)
 }
 
-struct Elementwise(&'static str, fn(&[f32]) -> Vec<f32>);
+/// x / (1 + e^-x)
+pub(super) fn silu(x: &Tensor) -> Result<Tensor> {
+    if !x.device().is_cpu() {
+        return Ok(x.silu()?);
+    }
+    Ok(x.contiguous()?.apply_op1_no_bwd(&Elementwise("silu", silu_all))?)
+}
+
+struct Elementwise(&'static str, fn(&[f32], &mut [f32]));
 
 impl CustomOp1 for Elementwise {
     fn name(&self) -> &'static str {
@@ -33,30 +41,38 @@ impl CustomOp1 for Elementwise {
         let Some((start, end)) = layout.contiguous_offsets() else {
             candle_core::bail!("{} needs a contiguous tensor", self.0);
         };
-        Ok((CpuStorage::F32((self.1)(&values[start..end])), layout.shape().clone()))
+        let mut out = vec![0.0; end - start];
+        (self.1)(&values[start..end], &mut out);
+        Ok((CpuStorage::F32(out), layout.shape().clone()))
     }
 }
 
-fn elu_all(values: &[f32]) -> Vec<f32> {
+fn elu_all(values: &[f32], out: &mut [f32]) {
     pulp::Arch::new().dispatch(|| {
-        // Both sides are computed, so that there is no branch.
-        let elu = |&x: &f32| {
+        for (out, &x) in out.iter_mut().zip(values) {
+            // Both sides are computed, so that there is no branch.
             let below = exp(x.min(0.0)) - 1.0;
-            if x > 0.0 { x } else { below }
-        };
-        values.iter().map(elu).collect()
-    })
+            *out = if x > 0.0 { x } else { below };
+        }
+    });
 }
 
-fn gelu_all(values: &[f32]) -> Vec<f32> {
+fn gelu_all(values: &[f32], out: &mut [f32]) {
     pulp::Arch::new().dispatch(|| {
-        let gelu = |&x: &f32| {
+        for (out, &x) in out.iter_mut().zip(values) {
             let inner = (2.0 / std::f32::consts::PI).sqrt() * x * (1.0 + 0.044_715 * x * x);
             // (1 + tanh y) / 2 = 1 / (1 + e^-2y)
-            x / (1.0 + exp((-2.0 * inner).clamp(-87.0, 87.0)))
-        };
-        values.iter().map(gelu).collect()
-    })
+            *out = x / (1.0 + exp((-2.0 * inner).clamp(-87.0, 87.0)));
+        }
+    });
+}
+
+fn silu_all(values: &[f32], out: &mut [f32]) {
+    pulp::Arch::new().dispatch(|| {
+        for (out, &x) in out.iter_mut().zip(values) {
+            *out = x / (1.0 + exp((-x).clamp(-87.0, 87.0)));
+        }
+    });
 }
 
 /// e^x for -87 <= x <= 88, within 2 units in the last place: 2^n times a polynomial on half an octave to each side.

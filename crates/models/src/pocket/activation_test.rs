@@ -1,6 +1,6 @@
 use candle_core::{Device, Tensor};
 
-use super::{elu, exp, gelu};
+use super::{elu, exp, gelu, silu};
 
 /// From far below zero to far above, both signs of zero among them.
 fn values() -> Tensor {
@@ -13,11 +13,13 @@ fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
 }
 
 #[test]
-fn elu_and_gelu_are_candles() {
+fn they_are_candles() {
     let ours = elu(&values()).unwrap();
     assert!(largest_difference(&ours, &values().elu(1.0).unwrap()) < 2e-7);
     let ours = gelu(&values()).unwrap();
     assert!(largest_difference(&ours, &values().gelu().unwrap()) < 4e-6);
+    let ours = silu(&values()).unwrap();
+    assert!(largest_difference(&ours, &values().silu().unwrap()) < 4e-6);
 }
 
 #[test]

@@ -7,14 +7,15 @@
 use candle_core::{DType, Device, Tensor};
 
 use crate::Result;
+use crate::linear::{Linear, Precision};
 use crate::weights::Weights;
 
 /// A convolution, or a transposed one.
 #[derive(Debug)]
 pub(super) struct Conv {
-    /// (taps * inputs, outputs), the oldest tap first.
-    weight: Tensor,
-    bias: Tensor,
+    /// From all taps, the oldest first, to the outputs of all positions that come out.
+    matrix: Linear,
+    device: Device,
     inputs: usize,
     outputs: usize,
     taps: usize,
@@ -32,9 +33,10 @@ impl Conv {
     pub(super) fn load(weights: &Weights, inputs: usize, outputs: usize, taps: usize, dilation: usize) -> Result<Self> {
         let weights = weights.at("conv");
         let weight = weights.get((outputs, inputs, taps), "weight")?;
+        let weight = weight.transpose(1, 2)?.reshape((outputs, taps * inputs))?;
         Ok(Self {
-            weight: weight.permute((2, 1, 0))?.reshape((taps * inputs, outputs))?,
-            bias: weights.get(outputs, "bias")?,
+            matrix: Linear::new(&weight, Some(weights.get(outputs, "bias")?), Precision::Full)?,
+            device: weights.device().candle().clone(),
             inputs,
             outputs,
             taps,
@@ -51,12 +53,14 @@ impl Conv {
         let half = |at: usize| -> Result<Tensor> {
             Ok(weight
                 .narrow(2, at, stride)?
-                .permute((0, 2, 1))?
-                .reshape((inputs, stride * outputs))?)
+                .permute((2, 1, 0))?
+                .reshape((stride * outputs, inputs))?)
         };
+        let weight = Tensor::cat(&[half(stride)?, half(0)?], 1)?;
+        let bias = weights.get(outputs, "bias")?.repeat(stride)?;
         Ok(Self {
-            weight: Tensor::cat(&[half(stride)?, half(0)?], 0)?,
-            bias: weights.get(outputs, "bias")?,
+            matrix: Linear::new(&weight, Some(bias), Precision::Full)?,
+            device: weights.device().candle().clone(),
             inputs,
             outputs,
             taps: 2,
@@ -68,7 +72,7 @@ impl Conv {
     /// Before the first input there is silence.
     pub(super) fn tail(&self) -> Result<Tail> {
         let length = (self.taps - 1) * self.dilation;
-        let zeros = || Tensor::zeros((length, self.inputs), DType::F32, self.weight.device());
+        let zeros = || Tensor::zeros((length, self.inputs), DType::F32, &self.device);
         Ok(Tail((length > 0).then(zeros).transpose()?))
     }
 
@@ -79,7 +83,7 @@ impl Conv {
             Some(tail) => {
                 let all = Tensor::cat(&[&*tail, x], 0)?;
                 // A copy, so that a whole frame is not kept for its end.
-                *tail = all.narrow(0, count, tail.dim(0)?)?.copy()?;
+                *tail = all.narrow(0, count, tail.dim(0)?)?.force_contiguous()?;
                 let taps: Vec<Tensor> = (0..self.taps)
                     .map(|tap| all.narrow(0, tap * self.dilation, count))
                     .collect::<candle_core::Result<_>>()?;
@@ -87,8 +91,8 @@ impl Conv {
             }
             None => x.clone(),
         };
-        let y = stacked.matmul(&self.weight)?.reshape((count * self.stride, self.outputs))?;
-        Ok(y.broadcast_add(&self.bias)?)
+        let y = self.matrix.forward(&stacked)?;
+        Ok(y.reshape((count * self.stride, self.outputs))?)
     }
 }
 
@@ -135,7 +139,7 @@ impl Upsample {
             Some(tail) => tail.clone(),
             None => x.zeros_like()?,
         };
-        tail.0 = Some(x.narrow(0, count - 1, 1)?.copy()?);
+        tail.0 = Some(x.narrow(0, count - 1, 1)?.force_contiguous()?);
         let own = x.unsqueeze(1)?.broadcast_mul(&self.own)?;
         let over = before.unsqueeze(1)?.broadcast_mul(&self.next)?;
         Ok((own + over)?.reshape((count * self.stride, self.channels))?)

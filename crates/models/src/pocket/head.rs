@@ -2,6 +2,7 @@
 
 use candle_core::{Device, Tensor};
 
+use super::activation::silu;
 use super::config::{Config, FlowKind};
 use super::transformer::Norm;
 use crate::Result;
@@ -83,13 +84,13 @@ impl Head {
         if let Some(time) = &self.time {
             y = (y + time)?;
         }
-        let modulation = self.modulation.forward(&y.silu()?)?;
+        let modulation = self.modulation.forward(&silu(&y)?)?;
         let part = |index: usize| modulation.narrow(1, index * self.width, self.width);
         let mut h = self.input.forward(x)?;
         for (index, block) in self.blocks.iter().enumerate() {
             let (shift, scale, gate) = (part(3 * index)?, part(3 * index + 1)?, part(3 * index + 2)?);
             let u = ((block.norm.forward(&h)? * scale)? + shift)?;
-            let u = block.second.forward(&block.first.forward(&u)?.silu()?)?;
+            let u = block.second.forward(&silu(&block.first.forward(&u)?)?)?;
             h = (h + (gate * u)?)?;
         }
         let last = 3 * self.blocks.len();
@@ -130,7 +131,7 @@ fn time(weights: &Weights, width: usize, at: f64) -> Result<Tensor> {
     let angles = (weights.get(FREQUENCIES, "freqs")? * at)?;
     let x = Tensor::cat(&[angles.cos()?, angles.sin()?], 0)?.unsqueeze(0)?;
     let x = weights.linear("mlp.0", 2 * FREQUENCIES, width, true, Precision::Full)?.forward(&x)?;
-    let x = weights.linear("mlp.2", width, width, true, Precision::Full)?.forward(&x.silu()?)?;
+    let x = weights.linear("mlp.2", width, width, true, Precision::Full)?.forward(&silu(&x)?)?;
     // Not the usual RMSNorm: what divides is the unbiased deviation from the mean, while the mean itself stays.
     let deviation = (x.var_keepdim(1)? + 1e-5)?.sqrt()?;
     let alpha = weights.get(width, "mlp.3.alpha")?;

@@ -221,7 +221,7 @@ impl Cache {
         let keep = self.held.min(context - 1);
         for buffer in self.layers.iter_mut().flat_map(|(keys, values)| [keys, values]) {
             let (heads, held, width) = buffer.dims3()?;
-            let kept = buffer.narrow(1, self.held - keep, keep)?.copy()?;
+            let kept = buffer.narrow(1, self.held - keep, keep)?.force_contiguous()?;
             if held < self.capacity {
                 *buffer = Tensor::zeros((heads, self.capacity, width), DType::F32, buffer.device())?;
             }
