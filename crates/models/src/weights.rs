@@ -119,9 +119,7 @@ impl Weights {
         let device = self.file.device.candle();
         let found = match &self.file.source {
             Source::Safetensors(file) => file.load(&full, device),
-            Source::Gguf(content) => self
-                .quantised(content, &full)
-                .and_then(|tensor| tensor.dequantize(device)),
+            Source::Gguf(content) => self.quantised(content, &full).and_then(|tensor| tensor.dequantize(device)),
             Source::PyTorch(file) => match file.get(&full) {
                 Ok(Some(tensor)) => tensor.to_device(device),
                 Ok(None) => return Err(self.error(name, "missing".into())),
