@@ -307,6 +307,7 @@ fn warm_up(shared: &Shared, stages: &Stages) -> Result<(), String> {
             pcm: &pcm,
             lang: Some(&lang),
             into_english: false,
+            prompt: None,
         };
         let heard = stages.recognise.recognise(&speech, &call);
         heard.map_err(|failure| failed(ASR, failure))?;
@@ -349,6 +350,7 @@ fn measure(shared: &Shared, stages: &Stages, call: &Call<'_>) {
         pcm: &pcm,
         lang: Some(&pair.from),
         into_english: false,
+        prompt: None,
     };
     shared.meters.speech(speech.duration());
     let timing = shared.meters.begin(ASR);

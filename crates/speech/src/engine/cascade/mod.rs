@@ -18,7 +18,6 @@
 //! A cascade is late by nature: its dubs begin at a steady lag, which is no fault. What counts is the translation, so utterances
 //! are cut longer than for the mock; see [`cuts`].
 
-mod clauses;
 pub mod command;
 mod dub;
 mod load;

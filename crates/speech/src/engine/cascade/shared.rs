@@ -13,6 +13,7 @@ use super::queue::Queue;
 use super::saying::{Estimates, Part, Saying};
 use super::{DUB_RATE, MOST_JOBS, MOST_OF_A_STREAM, Settings, Stages, cuts, work};
 use crate::engine::{About, Busy, Full, Job, Readiness};
+use crate::text::Glossaries;
 
 /// A stream's utterances, or its dubs into one language, are worked on one after another.
 pub(super) type Key = (Arc<str>, Option<TargetId>);
@@ -37,6 +38,7 @@ pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) meters: Meters,
     pub(super) estimates: Estimates,
+    pub(super) glossaries: Glossaries,
     before: About,
     loaded: OnceLock<Loaded>,
     problem: Mutex<Option<String>>,
@@ -72,7 +74,9 @@ impl Shared {
             dub_rate: DUB_RATE,
             languages: settings.pairs.targets(),
         };
+        let glossaries = Glossaries::new(settings.glossaries.clone());
         Self {
+            glossaries,
             settings,
             meters: Meters::new(),
             estimates: Estimates::default(),

@@ -91,6 +91,8 @@ pub struct Speech<'a> {
     pub lang: Option<&'a str>,
     /// Write it in English, whatever is spoken.
     pub into_english: bool,
+    /// Words that may occur in it, spelled as they should be: names of the stream's glossary.
+    pub prompt: Option<&'a str>,
 }
 
 impl Speech<'_> {

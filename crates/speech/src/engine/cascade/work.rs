@@ -1,18 +1,17 @@
 //! What the threads do: one function for each stage, from a task to the tasks that follow from it.
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dragoman_protocol::{Outcome, code};
 
-use super::clauses::complete;
 use super::dub::{Dub, Origin, take_apart};
 use super::meters::{ASR, Crew, MT, TTS};
 use super::saying::{Part, Saying};
 use super::shared::{Loaded, Seat, Shared, Task};
 use super::stage::{Call, Failure, Heard, Line, Sentence, Speech, Stop, same};
 use crate::engine::{Event, Job};
+use crate::text::{Clauses, Glossary, prepare};
 
 /// Does a task.
 pub(super) fn perform(shared: &Shared, loaded: &Loaded, crew: &Crew, task: Task) {
@@ -41,10 +40,13 @@ fn hear(shared: &Shared, loaded: &Loaded, job: Job, seat: Seat) {
     let english = |dub: &Dub| shared.settings.pairs.hears_into(&loaded.stages, dub.lang());
     // The recogniser's own translation costs no second model; but with other targets beside it, they need what was really said.
     let into_english = known.is_none_or(|lang| !same(lang, "en")) && dubs.iter().all(english);
+    let glossary = glossary(shared, &origin.stream);
+    let prompt = glossary.prompt();
     let mut speech = Speech {
         pcm: &pcm,
         lang: known,
         into_english,
+        prompt: prompt.as_deref(),
     };
     let (heard, asr_ms) = match recognise(shared, loaded, &origin, &speech, &dubs) {
         Ok(heard) => heard,
@@ -115,31 +117,49 @@ fn translate(shared: &Shared, loaded: &Loaded, crew: &Crew, mut dub: Dub, text: 
     if let Some(stop) = dub.stopped() {
         return dub.fail("mt", &Failure::Stopped(stop));
     }
+    let glossary = glossary(shared, &dub.origin.stream);
     let mut telling = Telling::new(shared, dub);
-    let saying = Arc::clone(&telling.saying);
+    let (saying, origin) = (Arc::clone(&telling.saying), Arc::clone(&telling.origin));
     let to = telling.lang.clone();
-    let sentence = Sentence { text, from, to: &to };
     let stopped = || saying.lock().dub.stopped();
     let call = Call {
-        stream: &telling.origin.stream.clone(),
+        stream: &origin.stream,
         stopped: &stopped,
     };
     let timing = shared.meters.begin(MT);
-    let (apart, first_ms) = (Cell::new(Duration::ZERO), Cell::new(None));
-    let translated = loaded.stages.translate.translate(&sentence, &call, &mut |so_far| {
-        if complete(so_far, telling.said) > telling.said {
-            first_ms.set(first_ms.get().or(Some(timing.elapsed_ms())));
-            telling.grow(so_far, first_ms.get());
-            apart.set(apart.get() + shared.interleave(crew));
-        }
-    });
-    let ms = first_ms.get().unwrap_or_else(|| timing.elapsed_ms());
-    timing.end(apart.get());
+    let (mut apart, mut first_ms) = (Duration::ZERO, None);
+    let model = &loaded.stages.translate;
+    let translated = if glossary.apply(text, &to).is_empty() {
+        let sentence = Sentence { text, from, to: &to };
+        model.translate(&sentence, &call, &mut |so_far| {
+            if telling.grow(so_far, timing.elapsed_ms()) {
+                first_ms.get_or_insert_with(|| timing.elapsed_ms());
+                apart += shared.interleave(crew);
+            }
+        })
+    } else {
+        // Where terms come out wrong they are mended when all is translated: nothing can be said before.
+        glossary.translate(text, &to, &mut |text| {
+            let sentence = Sentence { text, from, to: &to };
+            model.translate(&sentence, &call, &mut |_| {})
+        })
+    };
+    let ms = first_ms.unwrap_or_else(|| timing.elapsed_ms());
+    timing.end(apart);
     count(shared, MT, &translated);
     match translated {
         Ok(text) => telling.finish(&text, Some(ms)),
         Err(failure) => saying.lock().dub.fail("mt", &failure),
     }
+}
+
+/// The stream's glossary; what is wrong with its file is said once.
+fn glossary(shared: &Shared, stream: &str) -> Arc<Glossary> {
+    let found = shared.glossaries.of(stream);
+    if let Some(problem) = found.problem {
+        tracing::error!(stream, "{problem}");
+    }
+    found.glossary
 }
 
 /// Says a text that needs no translation.
@@ -153,8 +173,7 @@ struct Telling<'a> {
     origin: Arc<Origin>,
     saying: Arc<Saying>,
     lang: String,
-    /// Bytes of the text that are handed to the voice.
-    said: usize,
+    clauses: Clauses,
 }
 
 impl<'a> Telling<'a> {
@@ -164,44 +183,53 @@ impl<'a> Telling<'a> {
             shared,
             origin,
             saying: Arc::new(Saying::new(dub)),
+            clauses: Clauses::new(&lang),
             lang,
-            said: 0,
         }
     }
 
-    /// This much of the text is known, and its last clause is complete.
-    fn grow(&mut self, text: &str, mt_ms: Option<u32>) {
-        let end = complete(text, self.said);
-        // The rest will take about as long as it took to say in the source language.
-        let least = self.origin.length.as_millis() as u32;
-        let estimate = self.shared.estimates.of(&self.lang, text).max(least);
-        self.say(text, end, estimate, mt_ms);
+    /// This much of the text is known; whether that completes a clause.
+    fn grow(&mut self, text: &str, mt_ms: u32) -> bool {
+        let mut grown = false;
+        while let Some(clause) = self.clauses.next(text) {
+            if !std::mem::replace(&mut grown, true) {
+                // The rest will take about as long as it took to say in the source language.
+                let least = self.origin.length.as_millis() as u32;
+                let estimate = self.shared.estimates.of(&self.lang, text).max(least);
+                self.text(text, estimate, Some(mt_ms));
+            }
+            self.say(clause);
+        }
+        grown
     }
 
     /// This is the whole text.
     fn finish(mut self, text: &str, mt_ms: Option<u32>) {
-        let text = text.trim();
-        let estimate = self.shared.estimates.of(&self.lang, text);
-        self.say(text, text.len(), estimate, mt_ms);
+        self.text(text, self.shared.estimates.of(&self.lang, text), mt_ms);
+        while let Some(clause) = self.clauses.next(text) {
+            self.say(clause);
+        }
+        if let Some(clause) = self.clauses.finish(text) {
+            self.say(clause);
+        }
         self.hand_on(Part::End);
     }
 
-    fn say(&mut self, text: &str, end: usize, estimate_ms: u32, mt_ms: Option<u32>) {
-        {
-            let mut said = self.saying.lock();
-            if let (Some(ms), false) = (mt_ms, said.dub.has_begun()) {
-                said.dub.stage_ms.mt = ms;
-            }
-            if !text.is_empty() {
-                said.text(text, estimate_ms);
-            }
+    fn text(&self, text: &str, estimate_ms: u32, mt_ms: Option<u32>) {
+        let mut said = self.saying.lock();
+        if let (Some(ms), false) = (mt_ms, said.dub.has_begun()) {
+            said.dub.stage_ms.mt = ms;
         }
-        // A translation that changed its beginning goes on after what was said of it.
-        let clause = text.get(self.said..end).unwrap_or_default().trim();
+        if !text.is_empty() {
+            said.text(text, estimate_ms);
+        }
+    }
+
+    fn say(&self, clause: &str) {
+        let clause = prepare(clause, &self.lang);
         if !clause.is_empty() {
-            self.hand_on(Part::Clause(clause.to_owned()));
+            self.hand_on(Part::Clause(clause));
         }
-        self.said = self.said.max(end);
     }
 
     fn hand_on(&self, part: Part) {

@@ -11,7 +11,7 @@ use dragoman_speech::engine::cascade::{Cascade, Load, Stages};
 use dragoman_speech::server;
 use serde_json::Value;
 
-use super::stages::{Codes, Script, settings, stages, text_of};
+use super::stages::{Codes, Script, settings, spoken, stages, text_of};
 use crate::client::{DEADLINE, ES, Server, start};
 use crate::voice::{silence, voice};
 
@@ -62,9 +62,9 @@ async fn what_was_scripted_is_what_is_said() {
         let id = UtteranceId(n as u32 + 1);
         assert_eq!((story.utterances[&id].text.as_str(), story.utterances[&id].lang.as_str()), (word, "en"));
         for (target, lang) in [(ES, "es"), (TargetId(1), "fr")] {
-            let text = format!("[en {lang}] {word}");
+            let text = format!("en {lang} {word}");
             assert_eq!(story.dubs[&(target, id)].text, text);
-            assert_eq!(text_of(&story.pcm[&(target, id)]), text);
+            assert_eq!(text_of(&story.pcm[&(target, id)]), spoken(lang, &[&text]));
             assert_eq!(story.ends[&(target, id)].outcome, Outcome::Done);
             assert_eq!(story.ends[&(target, id)].samples, story.pcm[&(target, id)].len() as u64);
         }
@@ -108,7 +108,7 @@ async fn two_streams_never_hear_each_other() {
     for (story, stream, other) in [(a, "ours", "theirs"), (b, "theirs", "ours")] {
         assert_eq!(story.pcm.len(), 6);
         for (n, pcm) in story.pcm.values().enumerate() {
-            assert_eq!(text_of(pcm), format!("[en es] {stream} says {n}"));
+            assert_eq!(text_of(pcm), spoken("es", &[&format!("en es {stream} says {n}")]));
         }
         let told = format!("{:?} {:?}", story.utterances, story.dubs);
         assert!(told.contains(stream) && !told.contains(&format!("{other} says")), "{told}");

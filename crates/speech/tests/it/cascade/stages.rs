@@ -8,6 +8,7 @@ use std::time::Duration;
 use dragoman_speech::engine::Model;
 use dragoman_speech::engine::cascade::stage::*;
 use dragoman_speech::engine::cascade::{CUT_CAP, DUB_RATE, Pairs, Settings, Stages};
+use dragoman_speech::text::prepare;
 
 /// Samples of a character's sound.
 const PER_CHAR: usize = DUB_RATE as usize / 1000;
@@ -99,7 +100,7 @@ impl Translate for Tags {
             "fail" => return Err(Failure::failed("scripted", "as the script says")),
             _ => {}
         }
-        let mut text = format!("[{} {}]", sentence.from, sentence.to);
+        let mut text = format!("{} {}", sentence.from, sentence.to);
         for word in sentence.text.split_whitespace() {
             text = format!("{text} {word}");
             on_text(&text);
@@ -154,6 +155,11 @@ impl Synthesise for Codes {
         }
         Ok(())
     }
+}
+
+/// What a voice is given of a text: each part is prepared for speaking.
+pub(super) fn spoken(lang: &str, parts: &[&str]) -> String {
+    parts.iter().map(|part| prepare(part, lang)).collect()
 }
 
 /// The text that [`Codes`] said.

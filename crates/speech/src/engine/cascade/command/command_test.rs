@@ -113,6 +113,7 @@ fn speech_goes_through_a_program_as_samples() {
         pcm: &pcm,
         lang: None,
         into_english: false,
+        prompt: None,
     };
     let heard = stage.recognise(&speech, &CALL).unwrap();
     assert_eq!((heard.text.as_str(), heard.lang.as_str()), ("200000 en", "en"));

@@ -53,7 +53,7 @@ impl Recognise for Ears {
         let ask = Ask {
             language: speech.lang.map(primary),
             task: if speech.into_english { Task::Translate } else { Task::Transcribe },
-            prompt: None,
+            prompt: speech.prompt,
             cancelled: &cancelled,
         };
         let heard = self.whisper.hear(&samples, &ask).map_err(|error| failure(&error))?;
