@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_core::pickle::PthTensors;
-use candle_core::quantized::gguf_file;
+use candle_core::quantized::{QTensor, gguf_file};
 use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{DType, Shape, Tensor};
 
@@ -134,6 +134,17 @@ impl Weights {
         Ok(tensor.to_dtype(DType::F32)?)
     }
 
+    /// A tensor of this shape as a GGUF file keeps it; nothing from other files.
+    pub fn packed(&self, shape: impl Into<Shape>, name: &str) -> Result<Option<QTensor>> {
+        let full = self.full(name);
+        let Source::Gguf(content) = &self.file.source else {
+            return Ok(None);
+        };
+        let tensor = self.quantised(content, &full).map_err(|error| self.error(name, error.to_string()))?;
+        self.check(name, tensor.shape(), &shape.into())?;
+        Ok(Some(tensor))
+    }
+
     /// The linear layer `name` with `name.weight` of shape (outputs, inputs) and, if asked for, `name.bias`.
     pub fn linear(
         &self,
@@ -168,7 +179,7 @@ impl Weights {
         &self,
         content: &gguf_file::Content,
         full: &str,
-    ) -> candle_core::Result<candle_core::quantized::QTensor> {
+    ) -> candle_core::Result<QTensor> {
         let mut file = File::open(&self.file.path)?;
         content.tensor(&mut file, full, self.file.device.candle())
     }

@@ -1,11 +1,12 @@
 //! The transformer: post-norm layers, sinusoidal positions, a cache of keys and values.
 
-use candle_core::{D, Tensor};
+use candle_core::Tensor;
 use candle_nn::{LayerNorm, Module as _};
 
 use super::config::{Activation, Config, Stack};
 use crate::Result;
 use crate::linear::{Linear, Precision};
+use crate::seq2seq::KeyValue;
 use crate::weights::Weights;
 
 const EPSILON: f64 = 1e-5;
@@ -18,13 +19,6 @@ pub(super) struct Attention {
     out: Linear,
     heads: usize,
     width: usize,
-}
-
-/// Keys (transposed: batch, head, width, time) and values (batch, head, time, width).
-#[derive(Clone, Debug)]
-pub(super) struct KeyValue {
-    k: Tensor,
-    v: Tensor,
 }
 
 impl Attention {
@@ -40,38 +34,15 @@ impl Attention {
         })
     }
 
-    fn split(&self, x: &Tensor) -> Result<Tensor> {
-        let (batch, time, _) = x.dims3()?;
-        Ok(x.reshape((batch, time, self.heads, self.width / self.heads))?
-            .transpose(1, 2)?
-            .contiguous()?)
-    }
-
     /// What can be attended to.
     fn key_value(&self, x: &Tensor) -> Result<KeyValue> {
-        Ok(KeyValue {
-            k: self.split(&self.k.forward(x)?)?.transpose(2, 3)?.contiguous()?,
-            v: self.split(&self.v.forward(x)?)?,
-        })
+        KeyValue::new(&self.k.forward(x)?, &self.v.forward(x)?, self.heads)
     }
 
     fn forward(&self, x: &Tensor, to: &KeyValue, mask: Option<&Tensor>) -> Result<Tensor> {
         let scale = ((self.width / self.heads) as f64).sqrt().recip();
-        let q = (self.split(&self.q.forward(x)?)? * scale)?;
-        let mut scores = q.matmul(&to.k)?;
-        if let Some(mask) = mask {
-            scores = scores.broadcast_add(mask)?;
-        }
-        let heard = candle_nn::ops::softmax_last_dim(&scores)?.matmul(&to.v)?;
-        self.out.forward(&heard.transpose(1, 2)?.flatten_from(2)?)
-    }
-}
-
-impl KeyValue {
-    fn append(&mut self, new: &Self) -> Result<()> {
-        self.k = Tensor::cat(&[&self.k, &new.k], 3)?;
-        self.v = Tensor::cat(&[&self.v, &new.v], 2)?;
-        Ok(())
+        let q = (self.q.forward(x)? * scale)?;
+        self.out.forward(&to.attend(&q, self.heads, mask)?)
     }
 }
 
@@ -177,14 +148,7 @@ impl DecoderLayer {
     }
 
     pub(super) fn forward(&self, x: &Tensor, state: &mut LayerState, mask: Option<&Tensor>) -> Result<Tensor> {
-        let new = self.attention.key_value(x)?;
-        let said = match state.said.take() {
-            Some(mut said) => {
-                said.append(&new)?;
-                said
-            }
-            None => new,
-        };
+        let said = self.attention.key_value(x)?.after(state.said.take())?;
         let heard = self.attention.forward(x, &said, mask)?;
         state.said = Some(said);
         let x = self.attention_norm.forward(&(x + heard)?)?;
@@ -204,17 +168,4 @@ pub(super) fn positions(from: usize, time: usize, width: usize, device: &candle_
         sines.chain((0..half).map(move |pair| angle(at, pair).cos() as f32))
     };
     Ok(Tensor::from_iter((from..from + time).flat_map(row), device)?.reshape((time, width))?)
-}
-
-/// Keeps `time` new tokens from those after them, of shape (time, past + time).
-pub(super) fn causal(past: usize, time: usize, device: &candle_core::Device) -> Result<Tensor> {
-    let all = past + time;
-    let later = (0..time).flat_map(|at| (0..all).map(move |to| if to > past + at { f32::NEG_INFINITY } else { 0.0 }));
-    Ok(Tensor::from_iter(later, device)?.reshape((time, all))?)
-}
-
-/// The last token of each sentence.
-pub(super) fn last(x: &Tensor) -> Result<Tensor> {
-    let time = x.dim(D::Minus2)?;
-    Ok(x.narrow(D::Minus2, time - 1, 1)?)
 }

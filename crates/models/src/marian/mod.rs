@@ -246,16 +246,13 @@ impl Sentence<'_> {
     fn forward(&mut self, tokens: &[u32], last_alone: bool) -> Result<Tensor> {
         let network = self.network;
         let mut x = network.embed(&network.target, tokens, self.said)?;
-        let mask = match tokens.len() {
-            1 => None,
-            time => Some(layers::causal(self.said, time, network.device.candle())?),
-        };
+        let mask = seq2seq::causal(self.said, tokens.len(), network.device.candle())?;
         for (layer, state) in network.decoder.iter().zip(&mut self.layers) {
             x = layer.forward(&x, state, mask.as_ref())?;
         }
         self.said += tokens.len();
         if last_alone {
-            x = layers::last(&x)?;
+            x = seq2seq::last(&x)?;
         }
         Ok(network.output.forward(&x)?.squeeze(0)?)
     }

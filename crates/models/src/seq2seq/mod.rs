@@ -1,5 +1,6 @@
 //! What the translation models share: encoder and decoder, one token after the other until the sentence ends.
 
+mod attention;
 mod embedding;
 mod fields;
 mod repetition;
@@ -10,6 +11,7 @@ use std::ops::ControlFlow;
 
 use crate::Result;
 
+pub(crate) use self::attention::{KeyValue, causal, last};
 pub(crate) use self::embedding::Embedding;
 pub(crate) use self::fields::Fields;
 pub(crate) use self::sentences::{fit, split};
