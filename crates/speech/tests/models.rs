@@ -88,7 +88,7 @@ fn fetched_listed_verified_and_told_when_it_is_corrupt() {
     assert_eq!(setup.hub.downloads().len(), 1);
 
     let (_, text) = setup.run(&["list", "whisper-tiny"]);
-    assert!(line(&text, "whisper-tiny ").ends_with("2 MB   present"), "{text}");
+    assert!(line(&text, "whisper-tiny ").ends_with("2 MB  present"), "{text}");
     assert!(
         text.contains("Whisper by OpenAI") && text.contains("present openai/whisper-tiny/model.safetensors 2 MB"),
         "{text}"

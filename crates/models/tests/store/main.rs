@@ -100,6 +100,7 @@ fn what_was_fetched_is_found_without_the_hub_and_costs_nothing_the_second_time()
     let locked = lock.get(REPOSITORY, "model.safetensors").unwrap();
     assert_eq!((locked.size, &locked.sha256), (SIZE as u64, &sha256(&weights(1, SIZE))));
     assert_eq!(locked.commit, setup.hub.commit(REPOSITORY));
+    assert_eq!(setup.store().commit(&whisper()[0]), Some(setup.hub.commit(REPOSITORY)));
 
     let before = setup.hub.asked().len();
     assert_eq!(setup.fetch().unwrap(), Fetched::default());
