@@ -1,5 +1,6 @@
 //! `dragoman-speech models`, the program itself, against a hub on loopback.
 #![cfg(feature = "models")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 #[path = "../../models/tests/hub/mod.rs"]
 mod hub;

@@ -1,5 +1,7 @@
 //! The store against a hub on loopback.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "../hub/mod.rs"]
 mod hub;
 mod resume;
@@ -196,7 +198,7 @@ fn pocket_is_taken_at_its_commits_and_works_without_further_voices() {
     }
     let fetched = setup
         .store()
-        .fetch(&[model.clone()], &setup.options(), &mut Silent)
+        .fetch(std::slice::from_ref(&model), &setup.options(), &mut Silent)
         .unwrap();
     assert_eq!(fetched.absent.len(), 2, "alba and marius are not on this hub");
     let files = setup.store().pocket("es").unwrap();
