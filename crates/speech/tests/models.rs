@@ -1,5 +1,6 @@
 //! `dragoman-speech models`, the program itself, against a hub on loopback.
 #![cfg(feature = "models")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 #[path = "../../models/tests/hub/mod.rs"]
 mod hub;
@@ -88,7 +89,7 @@ fn fetched_listed_verified_and_told_when_it_is_corrupt() {
     assert_eq!(setup.hub.downloads().len(), 1);
 
     let (_, text) = setup.run(&["list", "whisper-tiny"]);
-    assert!(line(&text, "whisper-tiny ").ends_with("2 MB   present"), "{text}");
+    assert!(line(&text, "whisper-tiny ").ends_with("2 MB  present"), "{text}");
     assert!(
         text.contains("Whisper by OpenAI") && text.contains("present openai/whisper-tiny/model.safetensors 2 MB"),
         "{text}"

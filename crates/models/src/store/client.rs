@@ -228,6 +228,8 @@ impl Client {
             file,
         } = place;
         match status {
+            // Of the host that has the large files: its signature has run out, for instance.
+            _ if !same_host(url, &self.endpoint) => Error::Status { url: bare(url), status },
             404 | 410 if code == "RevisionNotFound" => Error::NotFound {
                 what: format!("{repository} at {revision}"),
                 endpoint,

@@ -5,6 +5,38 @@ use std::path::PathBuf;
 
 use super::meter::bytes;
 
+/// Who says what a file has to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Against {
+    /// The lock; this is the one that an entry can be taken out of.
+    Lock(PathBuf),
+    /// The manifest, which names a commit.
+    Manifest,
+    /// The hub itself.
+    Hub,
+}
+
+impl Against {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Lock(_) => "the lock",
+            Self::Manifest => "the manifest",
+            Self::Hub => "the hub",
+        }
+    }
+
+    fn todo(&self) -> String {
+        match self {
+            Self::Lock(path) => format!(
+                "the hub has another file now, or something on the way changes it; to accept it, take its entry out of {}",
+                path.display()
+            ),
+            Self::Manifest => "HF_ENDPOINT does not serve that commit".to_owned(),
+            Self::Hub => "run the same command again; if it stays so, something on the way changes files".to_owned(),
+        }
+    }
+}
+
 /// Each variant has a stable [`Error::code`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -90,7 +122,7 @@ pub enum Error {
         why: String,
     },
     /// A file that is not the one of the lock.
-    #[error("{file}: {what} is {found}, {source_name} says {expected}: it is not used; {todo}")]
+    #[error("{file}: {what} is {found}, {} says {expected}: it is not used; {}", against.name(), against.todo())]
     Mismatch {
         /// Repository and file.
         file: String,
@@ -98,12 +130,10 @@ pub enum Error {
         what: &'static str,
         /// Of the file.
         found: String,
-        /// Of the lock or the hub.
+        /// As it has to be.
         expected: String,
-        /// Which of them.
-        source_name: String,
-        /// What to do.
-        todo: String,
+        /// Who says so.
+        against: Against,
     },
     /// Not enough room.
     #[error(

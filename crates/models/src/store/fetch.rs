@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::cache::Folder;
 use super::client::{Client, Remote};
+use super::error::Against;
 use super::inspect::{State, locked};
 use super::lock::Locked;
 use super::manifest::{Model, Part};
@@ -223,27 +224,17 @@ impl Store {
     }
 
     fn mismatch(&self, item: &Item<'_>, what: &'static str, found: &str, expected: &str) -> Error {
-        let (source_name, todo) = match &item.locked {
-            Some(_) => (
-                "the lock",
-                format!(
-                    "the hub has another file now, or something on the way changes it; to accept it, take its entry out of {}",
-                    self.lock_path().display()
-                ),
-            ),
-            None if what == "commit" => ("the manifest", "HF_ENDPOINT does not serve that commit".to_owned()),
-            None => (
-                "the hub",
-                "run the same command again; if it stays so, something on the way changes files".to_owned(),
-            ),
+        let against = match &item.locked {
+            Some(_) => Against::Lock(self.lock_path()),
+            None if what == "commit" => Against::Manifest,
+            None => Against::Hub,
         };
         Error::Mismatch {
             file: item.full.clone(),
             what,
             found: found.to_owned(),
             expected: expected.to_owned(),
-            source_name: source_name.to_owned(),
-            todo,
+            against,
         }
     }
 

@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 pub use self::cache::default_home;
 pub use self::client::Token;
 pub use self::disk::free_bytes;
-pub use self::error::Error;
+pub use self::error::{Against, Error};
 pub use self::fetch::{Fetched, Options};
 pub use self::inspect::{FileState, Inspected, State};
 pub use self::progress::{Event, Progress, Silent};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::inspect::State;
+use super::inspect::{State, locked};
 use super::manifest::{self, Model, Part, Role, Voice};
 use super::stamps::Stamps;
 use super::{Error, Store};
@@ -121,6 +121,13 @@ impl Store {
                 _ => None,
             })
             .collect())
+    }
+
+    /// The commit that a model's weights are locked at.
+    pub fn commit(&self, model: &Model) -> Option<String> {
+        let lock = self.lock().ok()?;
+        let weights = model.parts.iter().find(|part| part.role == Role::Weights)?;
+        Some(locked(&lock, &model.repository, weights)?.1.commit.clone())
     }
 
     fn find(&self, model: &Model) -> Result<Resolved, Missing> {

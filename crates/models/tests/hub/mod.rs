@@ -1,8 +1,7 @@
 //! A model hub on loopback that speaks the real one's HTTP: commit header, ETags, redirects of large files to another host,
 //! ranges, error codes; and that can be told to misbehave.
 
-#![allow(dead_code, reason = "each test program uses a part of it")]
-#![allow(clippy::allow_attributes, reason = "an expectation would not hold in all of them")]
+#![expect(dead_code, reason = "each test program uses a part of it")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,5 +1,7 @@
 //! The store against a hub on loopback.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "../hub/mod.rs"]
 mod hub;
 mod resume;
@@ -100,6 +102,7 @@ fn what_was_fetched_is_found_without_the_hub_and_costs_nothing_the_second_time()
     let locked = lock.get(REPOSITORY, "model.safetensors").unwrap();
     assert_eq!((locked.size, &locked.sha256), (SIZE as u64, &sha256(&weights(1, SIZE))));
     assert_eq!(locked.commit, setup.hub.commit(REPOSITORY));
+    assert_eq!(setup.store().commit(&whisper()[0]), Some(setup.hub.commit(REPOSITORY)));
 
     let before = setup.hub.asked().len();
     assert_eq!(setup.fetch().unwrap(), Fetched::default());
@@ -195,7 +198,7 @@ fn pocket_is_taken_at_its_commits_and_works_without_further_voices() {
     }
     let fetched = setup
         .store()
-        .fetch(&[model.clone()], &setup.options(), &mut Silent)
+        .fetch(std::slice::from_ref(&model), &setup.options(), &mut Silent)
         .unwrap();
     assert_eq!(fetched.absent.len(), 2, "alba and marius are not on this hub");
     let files = setup.store().pocket("es").unwrap();
