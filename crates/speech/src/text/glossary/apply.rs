@@ -149,7 +149,7 @@ impl Applied {
 /// Appends with one blank between, none before a mark.
 fn add(out: &mut String, more: &str) {
     let more = more.trim();
-    let leans = more.starts_with(|c: char| matches!(c, ',' | '.' | ';' | ':' | '!' | '?' | ')' | '\''));
+    let leans = more.starts_with([',', '.', ';', ':', '!', '?', ')', '\'']);
     if !(out.is_empty() || more.is_empty() || leans || out.ends_with([' ', '('])) {
         out.push(' ');
     }
