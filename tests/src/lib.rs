@@ -17,4 +17,5 @@ pub mod running;
 pub mod scene;
 pub mod skipped;
 pub mod slices;
+pub mod spoken;
 pub mod viewer;

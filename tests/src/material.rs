@@ -212,7 +212,7 @@ fn without_the_dubs_pitch(speech: &[f32]) -> Result<Vec<f32>> {
     Ok(from_bytes(&raw))
 }
 
-fn add_tone(samples: &mut [f32], hz: f64, db: f32) {
+pub(crate) fn add_tone(samples: &mut [f32], hz: f64, db: f32) {
     let amplitude = 10f32.powf(db / 20.0);
     for (n, sample) in samples.iter_mut().enumerate() {
         let phase = (TAU * hz * n as f64 / f64::from(RATE)) % TAU;
@@ -234,7 +234,7 @@ pub fn from_bytes(bytes: &[u8]) -> Vec<f32> {
 }
 
 /// The same sound left and right, 16 bits.
-fn write_wav(file: &Path, mono: &[f32]) -> Result<()> {
+pub(crate) fn write_wav(file: &Path, mono: &[f32]) -> Result<()> {
     let raw: Vec<u8> = mono
         .iter()
         .flat_map(|sample| [sample, sample])

@@ -11,6 +11,7 @@ pub mod linear;
 pub mod marian;
 pub mod pocket;
 pub mod sentencepiece;
+mod seq2seq;
 pub mod store;
 pub mod t5;
 pub mod weights;

@@ -1,11 +1,12 @@
-//! A model's weights by name, from safetensors or GGUF; every complaint names the file and the tensor.
+//! A model's weights by name, from safetensors, GGUF or PyTorch; every complaint names the file and the tensor.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use candle_core::quantized::gguf_file;
+use candle_core::pickle::PthTensors;
+use candle_core::quantized::{QTensor, gguf_file};
 use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{DType, Shape, Tensor};
 
@@ -28,11 +29,12 @@ struct Opened {
 enum Source {
     Safetensors(MmapedSafetensors),
     Gguf(gguf_file::Content),
+    PyTorch(PthTensors),
     Memory(HashMap<String, Tensor>),
 }
 
 impl Weights {
-    /// Opens a `.safetensors` or `.gguf` file. Tensors are copied out of it as they are asked for.
+    /// Opens a `.safetensors`, `.gguf` or `.bin` (PyTorch's zip) file. Tensors are copied out of it as they are asked for.
     pub fn open(path: &Path, device: &Device) -> Result<Self> {
         let malformed = |error: candle_core::Error| Error::Malformed {
             path: path.to_owned(),
@@ -43,8 +45,11 @@ impl Weights {
             path: path.to_owned(),
             source,
         })?;
-        let source = if path.extension().is_some_and(|extension| extension == "gguf") {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let source = if extension == Some("gguf") {
             Source::Gguf(gguf_file::Content::read(&mut file).map_err(malformed)?)
+        } else if extension == Some("bin") {
+            Source::PyTorch(PthTensors::new(path, None).map_err(malformed)?)
         } else {
             #[expect(
                 unsafe_code,
@@ -96,6 +101,7 @@ impl Weights {
         match &self.file.source {
             Source::Safetensors(file) => file.get(&full).is_ok(),
             Source::Gguf(content) => content.tensor_infos.contains_key(&full),
+            Source::PyTorch(file) => file.tensor_infos().contains_key(&full),
             Source::Memory(tensors) => tensors.contains_key(&full),
         }
     }
@@ -116,6 +122,11 @@ impl Weights {
             Source::Gguf(content) => self
                 .quantised(content, &full)
                 .and_then(|tensor| tensor.dequantize(device)),
+            Source::PyTorch(file) => match file.get(&full) {
+                Ok(Some(tensor)) => tensor.to_device(device),
+                Ok(None) => return Err(self.error(name, "missing".into())),
+                Err(error) => Err(error),
+            },
             Source::Memory(tensors) => match tensors.get(&full) {
                 Some(tensor) => tensor.to_device(device),
                 None => return Err(self.error(name, "missing".into())),
@@ -123,6 +134,17 @@ impl Weights {
         };
         let tensor = found.map_err(|error| self.error(name, error.to_string()))?;
         Ok(tensor.to_dtype(DType::F32)?)
+    }
+
+    /// A tensor of this shape as a GGUF file keeps it; nothing from other files.
+    pub fn packed(&self, shape: impl Into<Shape>, name: &str) -> Result<Option<QTensor>> {
+        let full = self.full(name);
+        let Source::Gguf(content) = &self.file.source else {
+            return Ok(None);
+        };
+        let tensor = self.quantised(content, &full).map_err(|error| self.error(name, error.to_string()))?;
+        self.check(name, tensor.shape(), &shape.into())?;
+        Ok(Some(tensor))
     }
 
     /// The linear layer `name` with `name.weight` of shape (outputs, inputs) and, if asked for, `name.bias`.
@@ -159,7 +181,7 @@ impl Weights {
         &self,
         content: &gguf_file::Content,
         full: &str,
-    ) -> candle_core::Result<candle_core::quantized::QTensor> {
+    ) -> candle_core::Result<QTensor> {
         let mut file = File::open(&self.file.path)?;
         content.tensor(&mut file, full, self.file.device.candle())
     }

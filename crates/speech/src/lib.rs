@@ -14,9 +14,12 @@ pub mod config;
 pub mod engine;
 pub mod listen;
 mod metrics;
+#[cfg(feature = "models")]
+mod models_cli;
 pub mod resample;
 pub mod server;
 mod session;
+pub mod text;
 mod trial;
 mod wav;
 
@@ -48,32 +51,49 @@ enum Command {
         /// What to ask; without it the configured listener.
         url: Option<String>,
     },
+    /// The weights of the built-in models: fetch, verify, list.
+    #[cfg(feature = "models")]
+    #[command(subcommand)]
+    Models(models_cli::Models),
 }
 
 /// Runs the program: `vars` are the process's variables.
 pub async fn run(cli: Cli, vars: Vars) -> anyhow::Result<ExitCode> {
-    if let Some(Command::Health { url: Some(url) }) = &cli.command {
-        return Ok(health(url));
-    }
+    let ask_configured = match cli.command {
+        Some(Command::Health { url: Some(url) }) => return Ok(health(&url)),
+        Some(Command::Health { url: None }) => true,
+        #[cfg(feature = "models")]
+        Some(Command::Models(command)) => return models_cli::run(command, &vars).await,
+        None => false,
+    };
     let config = match Config::from_vars(&vars) {
         Ok(config) => config,
         Err(error) => return Ok(variables::refuse(&error)),
     };
-    match cli.command {
-        Some(Command::Health { .. }) => Ok(health(&format!("http://{}/healthz", loopback(config.listen)))),
-        None if cli.check_config => {
-            print!("{}", config::shown(&config));
-            Ok(ExitCode::SUCCESS)
-        }
-        None => serve(&config).await,
+    if ask_configured {
+        return Ok(health(&format!("http://{}/healthz", loopback(config.listen))));
     }
+    if cli.check_config {
+        print!("{}", config::shown(&config));
+        return Ok(ExitCode::SUCCESS);
+    }
+    serve(&config).await
 }
 
 async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     telemetry::init(&config.log)?;
     let lifecycle = Lifecycle::new(server::GRACE);
     let signals = Signals::install().context("take signals over")?;
-    let engine = engine::start(config).context("start the engine")?;
+    let engine = match engine::start(config) {
+        Ok(engine) => engine,
+        Err(error) => match error.downcast_ref::<engine::cascade::DeviceError>() {
+            Some(missing) => {
+                eprintln!("bad configuration, 1 problem:\n  {missing}");
+                return Ok(ExitCode::from(variables::EXIT_CODE));
+            }
+            None => return Err(error).context("start the engine"),
+        },
+    };
     server::start(config, engine, &lifecycle).await?;
     Ok(lifecycle.run(signals).await)
 }

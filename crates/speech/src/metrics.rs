@@ -14,6 +14,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::engine::Engine;
+
 /// Lags that quantiles are taken of: some minutes of one stream.
 const RECENT: usize = 256;
 
@@ -55,19 +57,20 @@ pub(crate) struct Metrics {
     refused: Family<Reason, Counter>,
     closed: Family<Reason, Counter>,
     lag: Histogram,
+    dub_lag: Histogram,
     recent: Mutex<VecDeque<u32>>,
 }
 
 impl Metrics {
     /// The metrics and the registry that shows them.
-    pub(crate) fn new(engine: &'static str, access: &Access) -> (Self, Registry) {
+    pub(crate) fn new(engine: &dyn Engine, access: &Access) -> (Self, Registry) {
         let mut registry = registry("dragoman_speech", env!("CARGO_PKG_VERSION"));
         register_access(&mut registry, "speech", access);
-        registry.register(
-            "engine",
-            "The engine that runs",
-            Info::new(vec![("name".to_owned(), engine.to_owned())]),
-        );
+        let about = engine.about();
+        let labels = [("name", about.name), ("device", about.device)];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        registry.register("engine", "The engine that runs, and on what", Info::new(labels));
+        engine.register(&mut registry);
         let metrics = Self {
             sessions: Gauge::default(),
             resumed: Counter::default(),
@@ -79,6 +82,7 @@ impl Metrics {
             refused: Family::default(),
             closed: Family::default(),
             lag: Histogram::new([0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0]),
+            dub_lag: Histogram::new([0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0]),
             recent: Mutex::default(),
         };
         registry.register("sessions", "Sessions now", metrics.sessions.clone());
@@ -114,6 +118,13 @@ impl Metrics {
             "From an utterance's end to its first dub sample",
             Unit::Seconds,
             lag,
+        );
+        let dub_lag = metrics.dub_lag.clone();
+        registry.register_with_unit(
+            "dub_lag",
+            "From an utterance's start to its first dub sample",
+            Unit::Seconds,
+            dub_lag,
         );
         (metrics, registry)
     }
@@ -158,9 +169,10 @@ impl Metrics {
         self.closed.get_or_create(&Reason { reason }).inc();
     }
 
-    /// From an utterance's end to its first dub sample.
-    pub(crate) fn lag(&self, ms: u32) {
+    /// From the end of an utterance of `length_ms` to its first dub sample.
+    pub(crate) fn lag(&self, ms: u32, length_ms: u32) {
         self.lag.observe(f64::from(ms) / 1000.0);
+        self.dub_lag.observe((f64::from(ms) + f64::from(length_ms)) / 1000.0);
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if recent.len() == RECENT {
             recent.pop_front();

@@ -16,10 +16,10 @@ use dragoman_service::http::{ApiError, Report, bind, probes, serve};
 use dragoman_service::lifecycle::Lifecycle;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Config;
-use crate::engine::Engine;
+use crate::engine::{Engine, Readiness};
 use crate::metrics::Metrics;
 use crate::session::{self, Registry};
 use crate::trial;
@@ -44,6 +44,16 @@ pub(crate) struct Service {
     pub(crate) max_sessions: usize,
 }
 
+impl Service {
+    /// Room for one more session, or why there is none.
+    pub(crate) fn room(&self) -> Result<OwnedSemaphorePermit, String> {
+        let sessions = self.max_sessions - self.slots.available_permits();
+        self.engine.admit(sessions).map_err(|busy| busy.to_string())?;
+        let permit = Arc::clone(&self.slots).try_acquire_owned();
+        permit.map_err(|_full| format!("all {} sessions are taken", self.max_sessions))
+    }
+}
+
 /// Listens and serves as a task of `lifecycle`; gives the address.
 pub async fn start(
     config: &Config,
@@ -59,7 +69,7 @@ pub async fn start(
 }
 
 fn router(config: &Config, engine: Arc<dyn Engine>, lifecycle: &Lifecycle) -> Router {
-    let (metrics, registry) = Metrics::new(engine.about().name, &config.access);
+    let (metrics, registry) = Metrics::new(engine.as_ref(), &config.access);
     let service = Arc::new(Service {
         access: config.access.clone(),
         engine,
@@ -103,13 +113,12 @@ async fn upgrade(
     if service.lifecycle.is_stopping() {
         return refuse(&service, busy("the server goes away"));
     }
-    let permit = Arc::clone(&service.slots).try_acquire_owned().ok();
-    if permit.is_none() && !service.registry.any_detached() {
-        return refuse(
-            &service,
-            busy(&format!("all {} sessions are taken", service.max_sessions)),
-        );
-    }
+    let permit = match service.room() {
+        Ok(permit) => Some(permit),
+        // It may be the client that a session waits for, which needs no further room.
+        Err(_) if service.registry.any_detached() => None,
+        Err(why) => return refuse(&service, busy(&why)),
+    };
     upgrade
         .protocols([version.to_string()])
         .max_message_size(READ_LIMIT)
@@ -131,20 +140,28 @@ async fn about(State(service): State<Arc<Service>>, headers: HeaderMap) -> Resul
 }
 
 fn report(service: &Service) -> Report {
-    let stopping = service.lifecycle.is_stopping();
     let about = service.engine.about();
-    let body = json!({
-        "status": if stopping { "draining" } else { "ok" },
+    let (status, problem) = match service.engine.state() {
+        _ if service.lifecycle.is_stopping() => ("draining", None),
+        Readiness::Ready => ("ok", None),
+        Readiness::Loading => ("loading", None),
+        Readiness::Failed(problem) => ("failed", Some(problem)),
+    };
+    let mut body = json!({
+        "status": status,
         "engine": about.name,
         "device": about.device,
         "access": service.access.name(),
         "sessions": service.max_sessions - service.slots.available_permits(),
         "max_sessions": service.max_sessions,
     });
-    if stopping {
-        Report::not_ready(body)
-    } else {
+    if let Some(problem) = problem {
+        body["problem"] = problem.into();
+    }
+    if status == "ok" {
         Report::ready(body)
+    } else {
+        Report::not_ready(body)
     }
 }
 

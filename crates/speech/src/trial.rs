@@ -20,7 +20,7 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::{Arrival, Engine, Event, Job, JobTarget, Sink};
+use crate::engine::{Arrival, Engine, Event, Job, JobTarget, Readiness, Sink};
 use crate::listen::{Heading, Heard, Listener, cut};
 use crate::resample::{Unsupported, resample};
 use crate::server::{self, Service};
@@ -60,8 +60,12 @@ pub(crate) async fn dub(
     if service.access.check(&headers).is_err() {
         return server::refuse(&service, dragoman_protocol::Refusal::unauthorized());
     }
-    let Ok(_permit) = Arc::clone(&service.slots).try_acquire_owned() else {
-        return server::refuse(&service, server::busy("all sessions are taken"));
+    if service.engine.state() != Readiness::Ready {
+        return ApiError::unavailable("not_ready", "the engine is not ready; /readyz says why").into_response();
+    }
+    let _permit = match service.room() {
+        Ok(permit) => permit,
+        Err(why) => return server::refuse(&service, server::busy(&why)),
     };
     match work(&service, ask, body).await {
         Ok(response) => response,

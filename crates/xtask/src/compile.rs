@@ -8,13 +8,28 @@ use anyhow::{Context, Result, bail};
 
 use crate::stack;
 
-/// Builds every binary. The whole workspace is named, not the packages that are needed: so the features of the shared
-/// dependencies are the same as for `cargo test --workspace`, and nothing is compiled twice.
-pub(crate) fn binaries() -> Result<()> {
+/// Builds every binary, the speech service with its built-in models only where they are needed or built already: they take
+/// longer than all the rest. The whole workspace is named, not the packages that are needed: so the features of the shared
+/// dependencies are the same as for `cargo test --workspace`, and as little as possible is compiled twice.
+pub(crate) fn binaries(models: bool) -> Result<()> {
     let started = Instant::now();
-    cargo(&["build", "--workspace", "--bins"])?;
+    if models || has_models() {
+        cargo(&["build", "--workspace", "--bins"])?;
+    } else {
+        let without = ["--exclude", "dragoman-models", "--no-default-features"];
+        cargo(&[&["build", "--workspace", "--bins"][..], &without].concat())?;
+    }
     eprintln!("built in {:.1} s", started.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// Whether what the models are made with lies in our target directory.
+fn has_models() -> bool {
+    let dir = std::env::current_exe().ok();
+    let deps = dir.as_ref().and_then(|program| program.parent()).map(|dir| dir.join("deps"));
+    let files = deps.and_then(|deps| std::fs::read_dir(deps).ok()).into_iter().flatten().flatten();
+    let name = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("libcandle_core-");
+    files.into_iter().any(name)
 }
 
 /// Runs cargo in the repository and fails when it does.

@@ -19,6 +19,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         (Scope::Run, "To build and run"),
         (Scope::Test, "For the tests as well"),
         (Scope::Pages, "For the tests of web pages, skipped without it"),
+        (Scope::Chain, "For the test that dubs real speech, skipped without it"),
     ];
     for (scope, title) in parts {
         println!("{title}");
@@ -26,7 +27,10 @@ pub(crate) fn run() -> Result<ExitCode> {
             match need.find() {
                 Ok(found) => line("ok", &need.name(), &found, need.reason),
                 Err(found) => {
-                    let mark = if scope == Scope::Pages { "absent" } else { "MISSING" };
+                    let mark = match scope {
+                        Scope::Pages | Scope::Chain => "absent",
+                        Scope::Run | Scope::Test => "MISSING",
+                    };
                     line(mark, &need.name(), &found, need.reason);
                     missing.push(need);
                 }
@@ -57,7 +61,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     for command in install::advice(&missing) {
         println!("  {command}");
     }
-    let needed = missing.iter().any(|need| need.scope != Scope::Pages);
+    let needed = missing.iter().any(|need| matches!(need.scope, Scope::Run | Scope::Test));
     Ok(if needed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -63,11 +63,13 @@ pub(crate) fn ensure(scope: Scope, forbidden: bool) -> Result<()> {
     Ok(())
 }
 
-/// As [`ensure`] for all tests. Without a browser the tests of pages are skipped, so its absence is only said.
+/// As [`ensure`] for all tests. Some are skipped without what only they need, so its absence is only said.
 pub(crate) fn ensure_for_tests(forbidden: bool) -> Result<()> {
     ensure(Scope::Test, forbidden)?;
-    if let Err(error) = ensure(Scope::Pages, forbidden) {
-        eprintln!("warning: {error:#}; the tests that need it are skipped");
+    for scope in [Scope::Pages, Scope::Chain] {
+        if let Err(error) = ensure(scope, forbidden) {
+            eprintln!("warning: {error:#}; the tests that need it are skipped");
+        }
     }
     Ok(())
 }
@@ -105,7 +107,7 @@ impl Manager {
                 lists.push(list);
             }
             Self::Brew => {
-                for formula in missing.iter().map(|need| need.brew) {
+                for formula in missing.iter().map(|need| need.brew).filter(|formula| !formula.is_empty()) {
                     let mut list = vec!["brew", "install"];
                     list.extend(formula.split(' '));
                     if !lists.contains(&list) {

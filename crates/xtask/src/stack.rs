@@ -17,6 +17,8 @@ use crate::{http, needs};
 
 /// From the start of the processes until all of them say that they are ready.
 const READY_WITHIN: Duration = Duration::from_secs(20);
+/// The same where models are loaded and tried first, some gigabytes on a slow disk.
+const MODELS_READY_WITHIN: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(15);
 /// Another process can take a free port between our look and our child's.
 const ATTEMPTS_ON_FREE_PORTS: usize = 3;
@@ -255,13 +257,28 @@ impl Stack {
             for child in &mut self.children {
                 child.check()?;
             }
-            waiting.retain(|(_, url)| !matches!(http::status(url), Ok(200)));
+            let mut loads = false;
+            for (name, url) in std::mem::take(&mut waiting) {
+                match http::status_and_json(&url) {
+                    Ok((200, _)) => {}
+                    // It would try again, but whoever waits here wants to know.
+                    Ok((_, body)) if name == SPEECH && body["status"] == "failed" => {
+                        bail!("speech cannot dub: {}", body["problem"].as_str().unwrap_or("no reason is given"));
+                    }
+                    Ok((_, body)) => {
+                        loads |= body["status"] == "loading";
+                        waiting.push((name, url));
+                    }
+                    Err(_) => waiting.push((name, url)),
+                }
+            }
             let Some((name, url)) = waiting.first() else {
                 return Ok(());
             };
-            if started.elapsed() > READY_WITHIN {
+            let limit = if loads { MODELS_READY_WITHIN } else { READY_WITHIN };
+            if started.elapsed() > limit {
                 let tail = self.children.iter().map(Child::tail).collect::<Vec<_>>().join("\n");
-                bail!("{name} was not ready within {READY_WITHIN:?} ({url})\n{tail}");
+                bail!("{name} was not ready within {limit:?} ({url})\n{tail}");
             }
             std::thread::sleep(POLL);
         }
@@ -415,6 +432,16 @@ pub fn has_mediamtx() -> bool {
 /// The Chromium of this machine, if it has one.
 pub fn chromium() -> Option<PathBuf> {
     needs::chromium()
+}
+
+/// Whether the programs are here that dub English into Spanish in the test of real speech.
+pub fn has_speech_chain() -> bool {
+    needs::missing(needs::Scope::Chain).is_empty()
+}
+
+/// Whether packages that are missing could be had from Debian, so that nothing has to be skipped for them.
+pub fn has_apt() -> bool {
+    needs::on_path("apt-get").is_some()
 }
 
 /// The configuration with which MediaMTX calls our hook.

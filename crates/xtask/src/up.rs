@@ -33,6 +33,12 @@ pub(crate) struct Dubbing {
     /// Target languages, comma separated, at most four
     #[arg(long, value_name = "LANGUAGES", value_delimiter = ',', default_value = "es")]
     pub(crate) targets: Vec<String>,
+    /// What dubs: mock (a tone for each utterance), echo (the source again), cascade (real speech)
+    #[arg(long, value_name = "ENGINE", default_value = "mock")]
+    pub(crate) engine: String,
+    /// A variable of the speech service, such as SPEECH_PAIRS=en-es; those of this process's own environment are handed on too
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) speech_env: Vec<(String, String)>,
 }
 
 /// `cargo xtask publish`.
@@ -53,20 +59,49 @@ impl Dubbing {
         if let Some(hold) = &self.hold {
             media.insert("HOLD".to_owned(), hold.clone());
         }
+        let mut speech = std::collections::BTreeMap::from([("SPEECH_ENGINE".to_owned(), self.engine.clone())]);
+        if std::env::var_os("SPEECH_PAIRS").is_none() {
+            speech.insert("SPEECH_PAIRS".to_owned(), self.pairs());
+        }
+        speech.extend(self.speech_env.iter().cloned());
         Options {
             router,
             ports,
             media,
-            speech: Default::default(),
+            speech,
             keep_logs: true,
         }
     }
+
+    /// The test stream speaks English; what is dubbed into English is taken to be Spanish.
+    fn pairs(&self) -> String {
+        let pair = |target: &String| match target.split('-').next().unwrap_or(target) {
+            "en" => "es-en".to_owned(),
+            target => format!("en-{target}"),
+        };
+        self.targets.iter().map(pair).collect::<Vec<_>>().join(",")
+    }
+
+    /// Whether the built-in models are needed: they take minutes to build.
+    pub(crate) fn needs_models(&self) -> bool {
+        let is_command = |name: &str| {
+            let given = self.speech_env.iter().find(|(given, _)| given == name).map(|(_, value)| value.clone());
+            let value = given.or_else(|| std::env::var(name).ok());
+            value.is_some_and(|value| value.starts_with("command"))
+        };
+        self.engine == "cascade" && !["SPEECH_ASR", "SPEECH_MT", "SPEECH_TTS"].into_iter().all(is_command)
+    }
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("not NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 impl Up {
     pub(crate) fn run(self) -> Result<ExitCode> {
         self.installing.ensure()?;
-        compile::binaries()?;
+        compile::binaries(self.dubbing.needs_models())?;
         let interrupt = Interrupt::install()?;
         let mut stack = Stack::start(&self.dubbing.options(self.routing.router, PortChoice::Usual))?;
         println!("ready after {} ms", stack.ready_after().as_millis());

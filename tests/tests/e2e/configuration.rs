@@ -8,7 +8,7 @@ use xtask::stack;
 
 const SERVICES: [&str; 2] = ["dragoman-media", "dragoman-speech"];
 /// Set by the system, not by an operator.
-const OF_THE_SYSTEM: &str = "XDG_RUNTIME_DIR";
+const OF_THE_SYSTEM: [&str; 3] = ["XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "HOME"];
 /// Read by others: MediaMTX and its hook.
 const OF_THE_ROUTER: [&str; 2] = ["MTX_", "MEDIA_API_URL"];
 
@@ -47,7 +47,7 @@ fn read_by(name: &str) -> Result<Vec<String>> {
                 .split_once(": Option<String>")
         })
         .map(|(name, _)| name.to_ascii_uppercase())
-        .filter(|name| name != OF_THE_SYSTEM)
+        .filter(|name| !OF_THE_SYSTEM.contains(&name.as_str()))
         .collect();
     ensure!(!names.is_empty(), "`struct Raw` in {} has no fields", file.display());
     Ok(names)

@@ -9,4 +9,5 @@ mod input;
 mod mediamtx;
 mod page;
 mod reconnect;
+mod real_speech;
 mod requests;

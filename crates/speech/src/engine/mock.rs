@@ -127,14 +127,9 @@ impl Engine for Mock {
 
 /// What an engine of our own without weights says of itself.
 pub(super) fn plain_about(name: &'static str, model: &str) -> About {
-    let model = Model {
-        name: model.into(),
-        licence: "Apache-2.0".into(),
-        attribution: None,
-    };
     About {
         name,
-        models: vec![model],
+        models: vec![Model::new(model, "Apache-2.0")],
         device: "cpu",
         dub_rate: DUB_RATE,
         languages: vec!["*".into()],

@@ -5,6 +5,7 @@
 //! end. An engine works on threads of its own, never on a tokio worker; [`Engine::submit`] only queues, in a queue with a bound.
 //! One recognition feeds all targets of a job.
 
+pub mod cascade;
 pub mod echo;
 pub mod mock;
 mod pace;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use dragoman_protocol::{LagMs, Outcome, Pcm, StageMs, TargetId, UtteranceId, code};
+use prometheus_client::registry::Registry;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -23,12 +25,17 @@ use crate::listen::cut;
 pub use self::sink::{Arrival, Gone, Sink};
 
 /// Names that `SPEECH_ENGINE` can have.
-pub const NAMES: &[&str] = &["mock", "echo"];
+pub const NAMES: &[&str] = &["mock", "echo", "cascade"];
 
 /// An engine that runs. Its methods neither block nor wait.
 pub trait Engine: Send + Sync + 'static {
     /// What it is.
     fn about(&self) -> &About;
+
+    /// Whether it can take jobs; sessions are refused while it cannot.
+    fn state(&self) -> Readiness {
+        Readiness::Ready
+    }
 
     /// How utterances should be cut for it.
     fn cuts(&self) -> cut::Settings;
@@ -36,17 +43,41 @@ pub trait Engine: Send + Sync + 'static {
     /// Whether it can dub this pair; `source` may be `auto`.
     fn supports(&self, source: &str, target: &str, voice: Option<&str>) -> Result<(), Unsupported>;
 
+    /// Whether it could take another session beside `sessions` without slowing them down.
+    fn admit(&self, _sessions: usize) -> Result<(), Busy> {
+        Ok(())
+    }
+
     /// Takes a job, or refuses it because its queue is full.
     fn submit(&self, job: Job) -> Result<(), Full>;
 
     /// Milliseconds from an utterance's end to its first dub sample as the engine expects them; `None` if it cannot say.
     fn expected_lag(&self) -> Option<LagMs>;
+
+    /// Shows what it measures of itself.
+    fn register(&self, _registry: &mut Registry) {}
 }
+
+/// How far an engine has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It dubs.
+    Ready,
+    /// It loads its models and tries them.
+    Loading,
+    /// It cannot for this reason; it tries again.
+    Failed(String),
+}
+
+/// Why an engine takes no further session now.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Busy(pub String);
 
 /// What an engine says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct About {
-    /// `mock`, `echo`, …
+    /// `mock`, `echo`, `cascade`.
     pub name: &'static str,
     /// What it runs.
     pub models: Vec<Model>,
@@ -67,6 +98,42 @@ pub struct Model {
     pub licence: String,
     /// What has to be said of it in public, if anything.
     pub attribution: Option<String>,
+    /// What it does: `asr`, `mt` or `tts`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<&'static str>,
+    /// Which version of its files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// Languages or pairs that it is loaded for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub languages: Vec<String>,
+    /// Its voices.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub voices: Vec<Voice>,
+}
+
+impl Model {
+    /// A model of which no more is known.
+    pub fn new(name: impl Into<String>, licence: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            licence: licence.into(),
+            attribution: None,
+            stage: None,
+            revision: None,
+            languages: Vec::new(),
+            voices: Vec::new(),
+        }
+    }
+}
+
+/// A voice, which has a licence of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Voice {
+    /// As a client names it.
+    pub name: String,
+    /// SPDX identifier, where there is one.
+    pub licence: String,
 }
 
 /// Why a pair cannot be dubbed; both are closed with 4003.
@@ -165,11 +232,12 @@ pub enum Event {
     },
 }
 
-/// Starts the engine that the configuration names.
+/// Starts the engine that the configuration names. It may still have to load its models: see [`Engine::state`].
 pub fn start(config: &Config) -> anyhow::Result<Arc<dyn Engine>> {
     Ok(match config.engine {
         Name::Mock => Arc::new(mock::Mock::start(config.mock_delay)?),
         Name::Echo => Arc::new(echo::Echo::start(config.mock_delay)?),
+        Name::Cascade => Arc::new(cascade::start(config)?),
     })
 }
 
@@ -180,6 +248,8 @@ pub enum Name {
     Mock,
     /// The source again.
     Echo,
+    /// Recognition, translation, synthesis.
+    Cascade,
 }
 
 impl Name {
@@ -188,6 +258,7 @@ impl Name {
         match self {
             Self::Mock => "mock",
             Self::Echo => "echo",
+            Self::Cascade => "cascade",
         }
     }
 }

@@ -150,13 +150,11 @@ async fn join(
     };
     let permit = match permit {
         Some(permit) => permit,
-        None => Arc::clone(&service.slots)
-            .try_acquire_owned()
-            .map_err(|_full| Refused {
-                close: CloseCode::Busy,
-                code: code::BUSY,
-                message: "all sessions are taken".into(),
-            })?,
+        None => service.room().map_err(|message| Refused {
+            close: CloseCode::Busy,
+            code: code::BUSY,
+            message,
+        })?,
     };
     span.in_scope(|| tracing::info!(source = start.source, targets = start.targets.len(), "session begins"));
     let actor = Actor::new(Arc::clone(service), start, listener, link, permit);

@@ -364,8 +364,9 @@ impl State {
             && !std::mem::replace(&mut known.lag_known, true)
         {
             let detection_ms = (known.detection_ns / 1_000_000).max(0) as u32;
-            self.metrics
-                .lag(detection_ms + now.saturating_duration_since(known.cut_at).as_millis() as u32);
+            let length_ms = ((known.message.end_ns - known.message.start_ns) / 1_000_000) as u32;
+            let lag_ms = detection_ms + now.saturating_duration_since(known.cut_at).as_millis() as u32;
+            self.metrics.lag(lag_ms, length_ms);
         }
     }
 

@@ -121,7 +121,7 @@ async fn the_service_says_what_it_is() {
     let metrics = get("/metrics").await.text().await.unwrap();
     for name in [
         "sessions 0",
-        "engine_info{name=\"mock\"} 1",
+        "engine_info{name=\"mock\",device=\"cpu\"} 1",
         "open{listener=\"speech\"} 1",
     ] {
         assert!(metrics.contains(&format!("dragoman_speech_{name}")), "{metrics}");

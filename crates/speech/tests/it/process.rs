@@ -20,7 +20,7 @@ fn bad_configuration_is_64_and_lists_every_problem() {
         let output = run(
             arguments,
             &[
-                ("SPEECH_ENGINE", "cascade"),
+                ("SPEECH_ENGINE", "magic"),
                 ("SPEECH_LISTEN", "0.0.0.0:1"),
                 ("MOCK_DELAY", "x"),
             ],
@@ -29,7 +29,7 @@ fn bad_configuration_is_64_and_lists_every_problem() {
         assert_eq!(output.status.code(), Some(64), "{text}");
         for part in [
             "SPEECH_ENGINE",
-            "mock, echo",
+            "mock, echo, cascade",
             "SPEECH_KEY",
             "ALLOW_OPEN=1",
             "MOCK_DELAY",

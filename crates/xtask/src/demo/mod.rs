@@ -58,7 +58,7 @@ impl Demo {
     pub(crate) fn run(self) -> Result<ExitCode> {
         self.check_files()?;
         self.installing.ensure()?;
-        compile::binaries()?;
+        compile::binaries(self.dubbing.needs_models())?;
         let interrupt = Interrupt::install()?;
         let mut stack = Stack::start(&self.dubbing.options(self.routing.router, PortChoice::UsualOrFree))?;
         self.announce(&stack);

@@ -1,0 +1,378 @@
+//! From the configuration to stages that are loaded and warm: which ones, on which threads, and what is missing.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::command::{self, CommandLine};
+use super::meters::{ASR, Crew, MT, STAGES, TTS};
+use super::shared::Shared;
+use super::stage::{Call, Failure, Line, Place, Recognise, Sentence, Speech, Synthesise, Translate};
+use super::{Cascade, RETRY, Settings, Stages};
+use crate::config::Config;
+use crate::listen::cut;
+
+/// Sound that recognition is tried with.
+const TRIAL_S: usize = 2;
+/// What is translated and spoken to try a pair: the same in most languages.
+const TRIAL_TEXT: &str = "Radio, 2026.";
+
+/// What a stage is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// A model of the store, by name.
+    Model(String),
+    /// A model in a directory.
+    Directory(PathBuf),
+    /// A program.
+    Command(CommandLine),
+}
+
+impl Choice {
+    /// What is expected of a variable that chooses a stage.
+    pub const EXPECTED: &str = "a model's name, an absolute directory, or command:program and its words";
+
+    /// Reads `whisper-base`, `/models/whisper-base` or `command:program word word`.
+    pub fn read(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text.starts_with("command") {
+            return CommandLine::read(text).map(Self::Command);
+        }
+        if text.starts_with('/') {
+            return Some(Self::Directory(PathBuf::from(text)));
+        }
+        let good = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        (!text.is_empty() && text.chars().all(good)).then(|| Self::Model(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Model(name) => f.write_str(name),
+            Self::Directory(path) => write!(f, "{}", path.display()),
+            Self::Command(line) => write!(f, "{line}"),
+        }
+    }
+}
+
+/// What the three stages are made of; where nothing is chosen, the default of the device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choices {
+    /// `SPEECH_ASR`.
+    pub asr: Option<Choice>,
+    /// `SPEECH_MT`.
+    pub mt: Option<Choice>,
+    /// `SPEECH_TTS`.
+    pub tts: Option<Choice>,
+}
+
+/// The device that was asked for is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("SPEECH_DEVICE: {0}")]
+pub struct DeviceError(pub String);
+
+/// Makes the stages; each is asked for again while another one is missing, once it was made it is kept.
+pub trait Load: Send + 'static {
+    /// Speech to text.
+    fn recognise(&mut self) -> Result<Arc<dyn Recognise>, String>;
+    /// Text to text.
+    fn translate(&mut self) -> Result<Arc<dyn Translate>, String>;
+    /// Text to speech.
+    fn synthesise(&mut self) -> Result<Arc<dyn Synthesise>, String>;
+}
+
+impl Load for Stages {
+    fn recognise(&mut self) -> Result<Arc<dyn Recognise>, String> {
+        Ok(Arc::clone(&self.recognise))
+    }
+
+    fn translate(&mut self) -> Result<Arc<dyn Translate>, String> {
+        Ok(Arc::clone(&self.translate))
+    }
+
+    fn synthesise(&mut self) -> Result<Arc<dyn Synthesise>, String> {
+        Ok(Arc::clone(&self.synthesise))
+    }
+}
+
+/// Starts the cascade of the configuration.
+pub fn start(config: &Config) -> anyhow::Result<Cascade> {
+    let loader = Loader::new(config)?;
+    let settings = Settings {
+        pairs: config.pairs.clone(),
+        device: loader.device(),
+        glossaries: config.glossary_dir.clone(),
+        cut_cap: config.cut_cap,
+        retry: RETRY,
+    };
+    Ok(Cascade::start(settings, loader)?)
+}
+
+/// Makes the stages that the configuration chooses.
+struct Loader {
+    config: Config,
+    #[cfg(feature = "models")]
+    models: super::models::Models,
+}
+
+impl Loader {
+    #[cfg(feature = "models")]
+    fn new(config: &Config) -> Result<Self, DeviceError> {
+        Ok(Self {
+            config: config.clone(),
+            models: super::models::Models::open(config)?,
+        })
+    }
+
+    #[cfg(not(feature = "models"))]
+    fn new(config: &Config) -> Result<Self, DeviceError> {
+        Ok(Self { config: config.clone() })
+    }
+
+    #[cfg(feature = "models")]
+    fn device(&self) -> &'static str {
+        self.models.device()
+    }
+
+    #[cfg(not(feature = "models"))]
+    fn device(&self) -> &'static str {
+        "cpu"
+    }
+}
+
+#[cfg(not(feature = "models"))]
+const NO_MODELS: &str = "this build runs programs only: it was built without the feature `models`";
+
+impl Load for Loader {
+    fn recognise(&mut self) -> Result<Arc<dyn Recognise>, String> {
+        match &self.config.stages.asr {
+            Some(Choice::Command(line)) => {
+                let sources = self.config.pairs.sources();
+                Ok(Arc::new(command::Recogniser::open(line, self.config.commands, sources)?))
+            }
+            #[cfg(feature = "models")]
+            choice => self.models.recognise(choice.as_ref()),
+            #[cfg(not(feature = "models"))]
+            _ => Err(NO_MODELS.into()),
+        }
+    }
+
+    fn translate(&mut self) -> Result<Arc<dyn Translate>, String> {
+        match &self.config.stages.mt {
+            Some(Choice::Command(line)) => {
+                let pairs = self.config.pairs.clone();
+                Ok(Arc::new(command::Translator::open(line, self.config.commands, pairs)?))
+            }
+            #[cfg(feature = "models")]
+            choice => self.models.translate(choice.as_ref()),
+            #[cfg(not(feature = "models"))]
+            _ => Err(NO_MODELS.into()),
+        }
+    }
+
+    fn synthesise(&mut self) -> Result<Arc<dyn Synthesise>, String> {
+        match &self.config.stages.tts {
+            Some(Choice::Command(line)) => {
+                let (targets, rate) = (self.config.pairs.targets(), self.config.tts_rate);
+                Ok(Arc::new(command::Speaker::open(line, self.config.commands, targets, rate)?))
+            }
+            #[cfg(feature = "models")]
+            choice => self.models.synthesise(choice.as_ref()),
+            #[cfg(not(feature = "models"))]
+            _ => Err(NO_MODELS.into()),
+        }
+    }
+}
+
+/// Starts the thread that loads the stages and then serves those of the device.
+pub(super) fn spawn(shared: Arc<Shared>, mut load: impl Load) -> std::io::Result<()> {
+    let name = match shared.settings.device {
+        "cpu" => "engine-listen".to_owned(),
+        device => format!("engine-{device}"),
+    };
+    let thread = std::thread::Builder::new().name(name);
+    thread.spawn(move || {
+        let Some(stages) = load_all(&shared, &mut load) else { return };
+        let crews = crews(&stages, shared.settings.device);
+        let (mine, others): (Vec<Crew>, Vec<Crew>) =
+            crews.iter().partition(|crew| crew.name == shared.settings.device || crew.name == LISTEN);
+        tracing::info!(pairs = %shared.settings.pairs, device = shared.settings.device, "ready to dub");
+        shared.load(stages, crews);
+        for crew in others {
+            for number in 0..crew.threads {
+                let shared = Arc::clone(&shared);
+                let thread = std::thread::Builder::new().name(format!("engine-{}-{number}", crew.name));
+                if let Err(error) = thread.spawn(move || shared.run(&crew)) {
+                    tracing::error!(%error, crew = crew.name, "a thread of the engine could not be started");
+                }
+            }
+        }
+        if let Some(crew) = mine.first() {
+            shared.run(crew);
+        }
+    })?;
+    Ok(())
+}
+
+const LISTEN: &str = "listen";
+const SPEAK: &str = "speak";
+
+/// Which threads serve which stages; the module of the engine says why.
+fn crews(stages: &Stages, device: &'static str) -> Vec<Crew> {
+    let places = [stages.recognise.place(), stages.translate.place(), stages.synthesise.place()];
+    let on_device = places.map(|place| place == Place::Device);
+    let mut crews = Vec::new();
+    let mut crew = |name, serves: [bool; 3], threads| {
+        if serves.contains(&true) {
+            crews.push(Crew { name, serves, threads });
+        }
+    };
+    if device == "cpu" {
+        crew(LISTEN, [on_device[ASR], on_device[MT], false], 1);
+        crew(SPEAK, [false, false, on_device[TTS]], 1);
+    } else {
+        crew(device, on_device, 1);
+    }
+    for (stage, place) in places.into_iter().enumerate() {
+        if let Place::Threads(threads) = place {
+            crew(STAGES[stage], std::array::from_fn(|other| other == stage), threads.max(1));
+        }
+    }
+    crews
+}
+
+/// Loads and tries everything, however often it takes; `None` if the engine was closed meanwhile.
+fn load_all(shared: &Shared, load: &mut impl Load) -> Option<Stages> {
+    let (mut recognise, mut translate, mut synthesise) = (None, None, None);
+    while !shared.is_closed() {
+        let mut problems = Vec::new();
+        made(shared, ASR, &mut recognise, &mut problems, || load.recognise());
+        made(shared, MT, &mut translate, &mut problems, || load.translate());
+        made(shared, TTS, &mut synthesise, &mut problems, || load.synthesise());
+        if let (Some(recognise), Some(translate), Some(synthesise)) = (&recognise, &translate, &synthesise) {
+            let stages = Stages {
+                recognise: Arc::clone(recognise),
+                translate: Arc::clone(translate),
+                synthesise: Arc::clone(synthesise),
+            };
+            let problem = shared.settings.pairs.missing(&stages).map_or_else(|| warm_up(shared, &stages), Err);
+            match problem {
+                Ok(()) => return Some(stages),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let problem = problems.join("; ");
+        if shared.fail(problem.clone()) {
+            tracing::error!(problem, "the engine is not ready");
+        }
+        std::thread::sleep(shared.settings.retry);
+    }
+    None
+}
+
+fn made<T: ?Sized>(
+    shared: &Shared,
+    stage: usize,
+    slot: &mut Option<Arc<T>>,
+    problems: &mut Vec<String>,
+    make: impl FnOnce() -> Result<Arc<T>, String>,
+) {
+    if slot.is_some() {
+        return;
+    }
+    let begun = Instant::now();
+    match make() {
+        Ok(stage_made) => {
+            let took = begun.elapsed();
+            shared.meters.loaded(stage, took);
+            tracing::info!(stage = STAGES[stage], took_ms = took.as_millis(), "loaded");
+            *slot = Some(stage_made);
+        }
+        Err(problem) => problems.push(problem),
+    }
+}
+
+/// Uses each stage once for each pair: what is slow at first is so before the first session, and what does not work is known.
+fn warm_up(shared: &Shared, stages: &Stages) -> Result<(), String> {
+    let pcm = noise();
+    let call = Call {
+        stream: "warm-up",
+        stopped: &|| None,
+    };
+    let failed = |stage: usize, failure: Failure| format!("{}: {failure}", STAGES[stage]);
+    for lang in shared.settings.pairs.sources() {
+        let speech = Speech {
+            pcm: &pcm,
+            lang: Some(&lang),
+            into_english: false,
+            prompt: None,
+        };
+        let heard = stages.recognise.recognise(&speech, &call);
+        heard.map_err(|failure| failed(ASR, failure))?;
+    }
+    for pair in &shared.settings.pairs.0 {
+        let (from, to) = (pair.from.as_str(), pair.to.as_str());
+        if !stages.translate.translates(from, to) {
+            continue;
+        }
+        let sentence = Sentence {
+            text: TRIAL_TEXT,
+            from,
+            to,
+        };
+        let translated = stages.translate.translate(&sentence, &call, &mut |_| {});
+        translated.map_err(|failure| failed(MT, failure))?;
+    }
+    for lang in shared.settings.pairs.targets() {
+        let line = Line {
+            text: TRIAL_TEXT,
+            lang: &lang,
+            voice: None,
+        };
+        let mut samples = 0;
+        let spoken = stages.synthesise.speak(&line, &call, &mut |pcm| samples += pcm.len());
+        spoken.map_err(|failure| failed(TTS, failure))?;
+        if samples == 0 {
+            return Err(format!("tts: nothing was said in {lang:?}"));
+        }
+    }
+    measure(shared, stages, &call);
+    Ok(())
+}
+
+/// What the stages cost once they are warm, so that the first sessions are admitted by a figure.
+fn measure(shared: &Shared, stages: &Stages, call: &Call<'_>) {
+    let Some(pair) = shared.settings.pairs.0.first() else { return };
+    let pcm = noise();
+    let speech = Speech {
+        pcm: &pcm,
+        lang: Some(&pair.from),
+        into_english: false,
+        prompt: None,
+    };
+    shared.meters.speech(speech.duration());
+    let timing = shared.meters.begin(ASR);
+    // It worked a moment ago.
+    drop(stages.recognise.recognise(&speech, call));
+    timing.end(Duration::ZERO);
+    let line = Line {
+        text: TRIAL_TEXT,
+        lang: &pair.to,
+        voice: None,
+    };
+    let timing = shared.meters.begin(TTS);
+    drop(stages.synthesise.speak(&line, call, &mut |_| {}));
+    timing.end(Duration::ZERO);
+}
+
+/// Quiet noise, the same each time.
+fn noise() -> Vec<i16> {
+    let mut state = 1_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        ((state >> 24) as i16 - 128) / 8
+    };
+    (0..TRIAL_S * cut::RATE as usize).map(|_| next()).collect()
+}
