@@ -1,0 +1,71 @@
+# `nix run .#demo | load | verify-images | join-images | doctor`.
+{
+  lib,
+  writeShellApplication,
+  coreutils,
+  gawk,
+  gitMinimal,
+  jq,
+  skopeo,
+  espeak-ng,
+  mediamtx,
+  project,
+  gstreamer,
+  images,
+  version,
+  revision,
+}:
+let
+  app = name: description: inputs: text: {
+    type = "app";
+    program = lib.getExe (writeShellApplication {
+      name = "dragoman-${name}";
+      runtimeInputs = inputs;
+      inherit text;
+      meta = { inherit description; };
+    });
+    meta = { inherit description; };
+  };
+  # Every script starts with the same few words of its own.
+  script = file: ''
+    ${builtins.readFile ./apps/say.sh}
+    version=${version} revision=${revision}
+    ${builtins.readFile file}
+  '';
+in
+{
+  demo =
+    app "demo" "Publishes a live stream, dubs it, measures it like a viewer and reports"
+      [
+        espeak-ng
+        mediamtx
+      ]
+      ''
+        exec ${lib.getExe project.xtask} demo --built "$@"
+      '';
+
+  # The images are built when this app is: where they cannot be, Nix says so before anything runs.
+  load = app "load" "Loads this version's images into Docker or Podman" [
+    coreutils
+    gawk
+    jq
+  ] "images=${images}\n${script ./apps/load.sh}";
+
+  verify-images = app "verify-images" "Builds the images anew and compares their digests with a release's" [
+    coreutils
+    gitMinimal
+    jq
+    skopeo
+  ] (script ./apps/verify-images.sh);
+
+  join-images = app "join-images" "Joins the images of two builders into one index for both architectures" [
+    coreutils
+    jq
+  ] "join=${./oci/join.sh}\n${script ./apps/join-images.sh}";
+
+  doctor = app "doctor" "Says what this machine has for building and running the images, and what it lacks" [
+    coreutils
+    gawk
+    jq
+  ] (script ./apps/doctor.sh);
+}
