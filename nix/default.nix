@@ -49,6 +49,9 @@ let
 
   packages =
     project
+    // {
+      default = project.xtask;
+    }
     // lib.optionalAttrs isLinux (
       {
         inherit images;

@@ -52,6 +52,11 @@ let
     }
     {
       package = "gst-plugins-base";
+      name = "audiotestsrc";
+      tools = [ "audiotestsrc" ];
+    }
+    {
+      package = "gst-plugins-base";
       name = "opus";
       worker = [ "opusdec" ];
     }
@@ -74,6 +79,11 @@ let
       package = "gst-plugins-base";
       name = "videoconvertscale";
       tools = [ "videoconvert" ];
+    }
+    {
+      package = "gst-plugins-base";
+      name = "videotestsrc";
+      tools = [ "videotestsrc" ];
     }
     {
       package = "gst-plugins-good";
@@ -109,7 +119,7 @@ let
     {
       package = "gst-plugins-good";
       name = "matroska";
-      tools = [ ];
+      tools = [ "matroskamux" ];
     }
     {
       package = "gst-plugins-good";
@@ -261,6 +271,7 @@ let
     configurePlatforms = [ ];
     setOutputFlags = false;
     configureFlags = [
+      "--incdir=${placeholder "dev"}/include"
       "--disable-everything"
       "--disable-autodetect"
       "--disable-programs"
@@ -275,7 +286,10 @@ let
       "--arch=${stdenv.hostPlatform.parsed.cpu.name}"
     ];
     enableParallelBuilding = true;
-    # The files that say how it was configured would refer to compiler and headers.
+    # A library that says how it was configured would refer to its own headers.
+    postConfigure = ''
+      sed -i 's/^#define FFMPEG_CONFIGURATION .*/#define FFMPEG_CONFIGURATION ""/' config.h
+    '';
     postInstall = ''
       rm -rf $out/share
     '';
@@ -295,8 +309,10 @@ let
     ];
     mesonFlags = [
       "-Dgnutls=enabled"
+      "-Dopenssl=disabled"
       "-Dlibproxy=disabled"
       "-Dgnome_proxy=disabled"
+      "-Denvironment_proxy=disabled"
     ];
     postFixup = "";
   });

@@ -56,11 +56,7 @@ let
       # The same bytes are given further tags by whoever publishes them.
       tag = version;
       contents = programs ++ files ++ accounts ++ [ dockerTools.caCertificates ];
-      uid = user;
-      gid = user;
-      uname = "dragoman";
-      gname = "dragoman";
-      # The two that are written to exist, so that a volume put there belongs to the user.
+      # Everything belongs to root but what is written to, which exists so that a volume put there belongs to the user.
       fakeRootCommands = ''
         mkdir -m 1777 tmp
         ${lib.concatMapStrings (directory: ''

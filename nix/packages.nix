@@ -9,11 +9,14 @@
 }:
 let
   package =
-    name: program: description: script:
+    name: program: description: more:
     runCommand "dragoman-${name}-${version}"
       {
         nativeBuildInputs = [ makeBinaryWrapper ];
-        passthru = { inherit version; };
+        passthru = {
+          inherit version;
+        }
+        // more.passthru or { };
         meta = {
           inherit description;
           mainProgram = program;
@@ -22,7 +25,7 @@ let
       }
       ''
         install -D ${workspace.binaries}/bin/${program} $out/bin/${program}
-        ${script}
+        ${more.script or ""}
       '';
   # The program finds the plugins of its own list and no others, whatever its caller has in the environment.
   withPlugins = path: program: ''
@@ -31,20 +34,24 @@ let
   '';
 in
 rec {
-  media = package "media" "dragoman-media" "Pulls live streams and pushes them dubbed" (
-    withPlugins gstreamer.path.worker "dragoman-media"
-  );
-  speech = package "speech" "dragoman-speech" "Hears, translates and speaks" "";
-  hook = package "hook" "dragoman-hook" "What MediaMTX runs when a stream comes or goes" ''
-    install -D -m 444 ${../crates/hook/mediamtx.yml} $out/share/dragoman/mediamtx.yml
-  '';
-  router = package "router" "dragoman-router" "A small RTMP router for the demo and for tests" "";
-  probe = package "probe" "dragoman-probe" "Publishes test streams and measures programmes" (
-    withPlugins gstreamer.path.tools "dragoman-probe"
-  );
+  media = package "media" "dragoman-media" "Pulls live streams and pushes them dubbed" {
+    script = withPlugins gstreamer.path.worker "dragoman-media";
+    passthru = {
+      inherit gstreamer workspace;
+    };
+  };
+  speech = package "speech" "dragoman-speech" "Hears, translates and speaks" { };
+  hook = package "hook" "dragoman-hook" "What MediaMTX runs when a stream comes or goes" {
+    script = "install -D -m 444 ${../crates/hook/mediamtx.yml} $out/share/dragoman/mediamtx.yml";
+  };
+  router = package "router" "dragoman-router" "A small RTMP router for the demo and for tests" { };
+  probe = package "probe" "dragoman-probe" "Publishes test streams and measures programmes" {
+    script = withPlugins gstreamer.path.tools "dragoman-probe";
+  };
 
   # xtask looks for the programs beside itself, so it is a copy and they are links.
-  xtask = package "xtask" "xtask" "Runs the demo and looks after a developer's machine" ''
+  xtask = package "xtask" "xtask" "Runs the demo and looks after a developer's machine" {
+    script = ''
     for program in ${
       lib.escapeShellArgs (
         map lib.getExe [
@@ -59,6 +66,6 @@ rec {
       ln -s $program $out/bin/
     done
     ln -s ${hook}/share $out/share
-  '';
-  default = xtask;
+    '';
+  };
 }

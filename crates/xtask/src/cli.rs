@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{checks, demo, doctor, install, needs::Scope, up};
+use crate::{checks, demo, doctor, flake, install, needs::Scope, up};
 
 /// Exit code when a native library is missing and `--no-install` forbids installing it.
 const NOT_INSTALLED: u8 = 2;
@@ -34,6 +34,8 @@ enum Command {
     Test(checks::Test),
     /// Say what this machine has, what it lacks and how to get it
     Doctor,
+    /// Evaluate the Nix flake for every system, without its inputs and without a network
+    Flake(flake::Flake),
     /// Everything that continuous integration runs, each step timed
     Ci(checks::Ci),
 }
@@ -70,6 +72,7 @@ pub fn run() -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Test(test) => test.run(),
         Command::Doctor => doctor::run(),
+        Command::Flake(flake) => flake.run(),
         Command::Ci(ci) => ci.run(),
     };
     match outcome {
