@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{checks, demo, doctor, flake, install, needs::Scope, up};
+use crate::{checks, compile, demo, doctor, flake, install, needs::Scope, up};
 
 /// Exit code when a native library is missing and `--no-install` forbids installing it.
 const NOT_INSTALLED: u8 = 2;
@@ -48,6 +48,16 @@ pub(crate) struct Installing {
     pub(crate) no_install: bool,
 }
 
+/// Shared by the commands that start the programs.
+#[derive(Args, Clone, Copy)]
+pub(crate) struct Starting {
+    #[command(flatten)]
+    installing: Installing,
+    /// Build and install nothing: the programs are beside this one, with all that they need
+    #[arg(long)]
+    built: bool,
+}
+
 /// Which media router carries the streams.
 #[derive(Args, Clone)]
 pub(crate) struct Routing {
@@ -87,12 +97,18 @@ pub fn run() -> ExitCode {
     }
 }
 
-impl Installing {
-    /// Puts in place what running needs, or fails with the command that would.
-    pub(crate) fn ensure(self) -> anyhow::Result<()> {
-        install::ensure(Scope::Run, self.no_install)
+impl Starting {
+    /// Puts in place what running needs and builds the programs, or fails with the command that would.
+    pub(crate) fn ensure_binaries(self) -> anyhow::Result<()> {
+        if self.built {
+            return Ok(());
+        }
+        install::ensure(Scope::Run, self.installing.no_install)?;
+        compile::binaries()
     }
+}
 
+impl Installing {
     /// Puts in place what the tests need, or fails with the command that would.
     pub(crate) fn ensure_for_tests(self) -> anyhow::Result<()> {
         install::ensure_for_tests(self.no_install)

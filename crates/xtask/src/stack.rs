@@ -345,9 +345,14 @@ pub fn chromium() -> Option<PathBuf> {
     needs::chromium()
 }
 
-/// The configuration with which MediaMTX calls our hook.
+/// The configuration with which MediaMTX calls our hook: what was installed with this program, or the repository's.
 fn mediamtx_configuration() -> PathBuf {
-    repository().join("crates/hook/mediamtx.yml")
+    let installed = bin_dir()
+        .ok()
+        .and_then(|dir| Some(dir.parent()?.join("share/dragoman/mediamtx.yml")));
+    installed
+        .filter(|file| file.is_file())
+        .unwrap_or_else(|| repository().join("crates/hook/mediamtx.yml"))
 }
 
 /// The root of this repository.

@@ -8,10 +8,10 @@ use clap::Args;
 use rustix::process::Signal;
 
 use crate::child::Child;
-use crate::cli::{Input, Installing, Routing};
+use crate::cli::{Input, Routing, Starting};
+use crate::demo;
 use crate::interrupt::Interrupt;
 use crate::stack::{self, Options, PortChoice, Router, Stack};
-use crate::{compile, demo};
 
 /// `cargo xtask up`.
 #[derive(Args)]
@@ -21,7 +21,7 @@ pub(crate) struct Up {
     #[command(flatten)]
     dubbing: Dubbing,
     #[command(flatten)]
-    installing: Installing,
+    starting: Starting,
 }
 
 /// How streams are dubbed unless they say otherwise themselves.
@@ -43,7 +43,7 @@ pub(crate) struct Publish {
     #[command(flatten)]
     input: Input,
     #[command(flatten)]
-    installing: Installing,
+    starting: Starting,
 }
 
 impl Dubbing {
@@ -65,8 +65,7 @@ impl Dubbing {
 
 impl Up {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        self.installing.ensure()?;
-        compile::binaries()?;
+        self.starting.ensure_binaries()?;
         let interrupt = Interrupt::install()?;
         let mut stack = Stack::start(&self.dubbing.options(self.routing.router, PortChoice::Usual))?;
         println!("ready after {} ms", stack.ready_after().as_millis());
@@ -105,8 +104,7 @@ impl Up {
 
 impl Publish {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        self.installing.ensure()?;
-        compile::cargo(&["build", "--workspace", "--bins"])?;
+        self.starting.ensure_binaries()?;
         let interrupt = Interrupt::install()?;
         let dir = tempfile::tempdir().context("cannot make a directory for the log")?;
         let mut command = Command::new(stack::binary("dragoman-probe")?);
