@@ -42,7 +42,7 @@ let
       );
 in
 {
-  buildDepsOnly = call "buildDepsOnly" [ ] [ ];
+  buildDepsOnly = call "buildDepsOnly" [ "cargoCheckCommand" ] [ ];
   buildPackage = call "buildPackage" [ "cargoBuildExtraArgs" ] [ "cargoArtifacts" ];
   cargoClippy = call "cargoClippy" [ "cargoClippyExtraArgs" ] [ "cargoArtifacts" ];
   cargoFmt = call "cargoFmt" [ ] [ ];
