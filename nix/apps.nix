@@ -13,7 +13,6 @@
   gstreamer,
   images,
   version,
-  revision,
 }:
 let
   app = name: description: inputs: text: {
@@ -26,12 +25,7 @@ let
     });
     meta = { inherit description; };
   };
-  # Every script starts with the same few words of its own.
-  script = file: ''
-    ${builtins.readFile ./apps/say.sh}
-    version=${version} revision=${revision}
-    ${builtins.readFile file}
-  '';
+  text = lib.concatMapStringsSep "\n" builtins.readFile;
 in
 {
   demo =
@@ -49,23 +43,23 @@ in
     coreutils
     gawk
     jq
-  ] "images=${images}\n${script ./apps/load.sh}";
+  ] "images=${images} version=${version}\n${text [ ./apps/say.sh ./apps/need-space.sh ./apps/load.sh ]}";
 
   verify-images = app "verify-images" "Builds the images anew and compares their digests with a release's" [
     coreutils
     gitMinimal
     jq
     skopeo
-  ] (script ./apps/verify-images.sh);
+  ] "version=${version}\n${text [ ./apps/say.sh ./apps/need-space.sh ./apps/verify-images.sh ]}";
 
   join-images = app "join-images" "Joins the images of two builders into one index for both architectures" [
     coreutils
     jq
-  ] "join=${./oci/join.sh}\n${script ./apps/join-images.sh}";
+  ] "join=${./oci/join.sh}\n${text [ ./apps/say.sh ./apps/join-images.sh ]}";
 
   doctor = app "doctor" "Says what this machine has for building and running the images, and what it lacks" [
     coreutils
     gawk
     jq
-  ] (script ./apps/doctor.sh);
+  ] (text [ ./apps/doctor.sh ]);
 }

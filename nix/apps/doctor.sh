@@ -35,7 +35,7 @@ others() {
 for linux in x86_64-linux aarch64-linux; do
   if [ "$system" = "$linux" ]; then
     row ok "images, $linux" "this machine"
-  elif others | tr ',;' '\n\n' | tr ' ' '\n' | grep -qx "$linux"; then
+  elif others | tr ',; ' '\n' | grep -qx "$linux"; then
     row ok "images, $linux" "a builder, or emulation"
   else
     row absent "images, $linux" \

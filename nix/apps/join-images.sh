@@ -4,7 +4,6 @@
 for directory in "$2" "$3"; do
   [ -r "$directory/digests.json" ] || die "$directory is no result of \`nix build .#images\`: it has no digests.json"
 done
-# shellcheck disable=SC2154 # set by the app
 bash "$join" "$1.partial" "$2" "$3" || { rm -rf "$1.partial"; exit 1; }
 mv "$1.partial" "$1"
 jq -r '.images | to_entries[] | "\(.key) \(.value.index)"' "$1/digests.json"

@@ -5,9 +5,3 @@ die() {
   for line in "$@"; do echo "  $line" >&2; done
   exit 1
 }
-need_space() { # DIRECTORY MEGABYTES WHAT
-  local free
-  free=$(df -Pk "$1" 2>/dev/null | awk 'NR == 2 { print int($4 / 1024) }')
-  [ -z "$free" ] || [ "$free" -ge "$2" ] ||
-    die "$3 needs $2 MB in $1, which has $free MB left" "free some: docker image prune, nix-collect-garbage"
-}
