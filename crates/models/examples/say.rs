@@ -42,14 +42,21 @@ fn say() -> Result<(), Failure> {
         }
     }
     let [directory, voice, text, out] = words.as_slice() else {
-        return Err("usage: say [--name english] [--q8] [--one-thread] [--seed N] <directory | random> <voice> <text> <out>".into());
+        return Err(
+            "usage: say [--name english] [--q8] [--one-thread] [--seed N] <directory | random> <voice> <text> <out>"
+                .into(),
+        );
     };
 
     let begun = Instant::now();
     let device = Device::open(Wanted::Auto)?;
     let (model, voice) = load(&name, directory, voice, &device, precision)?;
     println!("loaded on {} in {:.2} s", device.name(), begun.elapsed().as_secs_f64());
-    let model = if one_thread { model.with_two_threads(false) } else { model };
+    let model = if one_thread {
+        model.with_two_threads(false)
+    } else {
+        model
+    };
 
     let specification = hound::WavSpec {
         channels: 1,
@@ -108,7 +115,10 @@ fn load(
     let files = Files {
         weights: directory.join("model.safetensors"),
         tokenizer: directory.join("tokenizer.json"),
-        voices: voices.into_iter().find(|path| path.is_dir()).ok_or("no voices/ in the directory")?,
+        voices: voices
+            .into_iter()
+            .find(|path| path.is_dir())
+            .ok_or("no voices/ in the directory")?,
     };
     let model = PocketTts::load(name, &files, device, precision)?;
     let voice = model.voice(voice)?;

@@ -142,7 +142,9 @@ impl Weights {
         let Source::Gguf(content) = &self.file.source else {
             return Ok(None);
         };
-        let tensor = self.quantised(content, &full).map_err(|error| self.error(name, error.to_string()))?;
+        let tensor = self
+            .quantised(content, &full)
+            .map_err(|error| self.error(name, error.to_string()))?;
         self.check(name, tensor.shape(), &shape.into())?;
         Ok(Some(tensor))
     }
@@ -177,11 +179,7 @@ impl Weights {
         }
     }
 
-    fn quantised(
-        &self,
-        content: &gguf_file::Content,
-        full: &str,
-    ) -> candle_core::Result<QTensor> {
+    fn quantised(&self, content: &gguf_file::Content, full: &str) -> candle_core::Result<QTensor> {
         let mut file = File::open(&self.file.path)?;
         content.tensor(&mut file, full, self.file.device.candle())
     }

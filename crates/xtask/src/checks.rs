@@ -69,13 +69,14 @@ impl Ci {
         let report = dir.path().join("report.json");
         let seconds = self.demo_seconds.to_string();
         let report_argument = report.display().to_string();
-        let steps: [(&str, Vec<&str>); 4] = [
+        let steps: [(&str, Vec<&str>); 5] = [
             ("tests", vec!["xtask", "test"]),
             ("format", vec!["fmt", "--all", "--check"]),
             (
                 "lints",
                 vec!["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
             ),
+            ("flake", vec!["xtask", "flake"]),
             (
                 "demo",
                 vec!["xtask", "demo", "--seconds", &seconds, "--report", &report_argument],

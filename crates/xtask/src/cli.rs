@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{checks, demo, doctor, install, needs::Scope, up};
+use crate::{checks, compile, demo, doctor, flake, install, needs::Scope, up};
 
 /// Exit code when a native library is missing and `--no-install` forbids installing it.
 const NOT_INSTALLED: u8 = 2;
@@ -34,6 +34,8 @@ enum Command {
     Test(checks::Test),
     /// Say what this machine has, what it lacks and how to get it
     Doctor,
+    /// Evaluate the Nix flake for every system, without its inputs and without a network
+    Flake(flake::Flake),
     /// Everything that continuous integration runs, each step timed
     Ci(checks::Ci),
 }
@@ -44,6 +46,16 @@ pub(crate) struct Installing {
     /// Print what has to be installed and stop with exit code 2, instead of installing it
     #[arg(long)]
     pub(crate) no_install: bool,
+}
+
+/// Shared by the commands that start the programs.
+#[derive(Args, Clone, Copy)]
+pub(crate) struct Starting {
+    #[command(flatten)]
+    installing: Installing,
+    /// Build and install nothing: the programs are beside this one, with all that they need
+    #[arg(long)]
+    built: bool,
 }
 
 /// Which media router carries the streams.
@@ -70,6 +82,7 @@ pub fn run() -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Test(test) => test.run(),
         Command::Doctor => doctor::run(),
+        Command::Flake(flake) => flake.run(),
         Command::Ci(ci) => ci.run(),
     };
     match outcome {
@@ -84,12 +97,18 @@ pub fn run() -> ExitCode {
     }
 }
 
-impl Installing {
-    /// Puts in place what running needs, or fails with the command that would.
-    pub(crate) fn ensure(self) -> anyhow::Result<()> {
-        install::ensure(Scope::Run, self.no_install)
+impl Starting {
+    /// Puts in place what running needs and builds the programs, or fails with the command that would.
+    pub(crate) fn ensure_binaries(self, models: bool) -> anyhow::Result<()> {
+        if self.built {
+            return Ok(());
+        }
+        install::ensure(Scope::Run, self.installing.no_install)?;
+        compile::binaries(models)
     }
+}
 
+impl Installing {
     /// Puts in place what the tests need, or fails with the command that would.
     pub(crate) fn ensure_for_tests(self) -> anyhow::Result<()> {
         install::ensure_for_tests(self.no_install)

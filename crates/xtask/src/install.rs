@@ -29,7 +29,12 @@ enum Manager {
 
 /// Puts in place what `scope` needs, or fails with the command that would.
 pub(crate) fn ensure(scope: Scope, forbidden: bool) -> Result<()> {
-    let missing = needs::missing(scope);
+    ensure_all(&|| needs::missing(scope), forbidden)
+}
+
+/// The same for what `missing_now` finds.
+pub(crate) fn ensure_all(missing_now: &dyn Fn() -> Vec<&'static Need>, forbidden: bool) -> Result<()> {
+    let missing = missing_now();
     if missing.is_empty() {
         return Ok(());
     }
@@ -56,7 +61,7 @@ pub(crate) fn ensure(scope: Scope, forbidden: bool) -> Result<()> {
     for command in &commands {
         manager.run(command)?;
     }
-    let still: Vec<String> = needs::missing(scope).iter().map(|need| need.name()).collect();
+    let still: Vec<String> = missing_now().iter().map(|need| need.name()).collect();
     if !still.is_empty() {
         bail!("still missing after the installation: {}", still.join("; "));
     }
@@ -107,7 +112,11 @@ impl Manager {
                 lists.push(list);
             }
             Self::Brew => {
-                for formula in missing.iter().map(|need| need.brew).filter(|formula| !formula.is_empty()) {
+                for formula in missing
+                    .iter()
+                    .map(|need| need.brew)
+                    .filter(|formula| !formula.is_empty())
+                {
                     let mut list = vec!["brew", "install"];
                     list.extend(formula.split(' '));
                     if !lists.contains(&list) {

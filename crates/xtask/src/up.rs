@@ -8,10 +8,10 @@ use clap::Args;
 use rustix::process::Signal;
 
 use crate::child::Child;
-use crate::cli::{Input, Installing, Routing};
+use crate::cli::{Input, Routing, Starting};
+use crate::demo;
 use crate::interrupt::Interrupt;
 use crate::stack::{self, Options, PortChoice, Router, Stack};
-use crate::{compile, demo};
 
 /// `cargo xtask up`.
 #[derive(Args)]
@@ -21,7 +21,7 @@ pub(crate) struct Up {
     #[command(flatten)]
     dubbing: Dubbing,
     #[command(flatten)]
-    installing: Installing,
+    starting: Starting,
 }
 
 /// How streams are dubbed unless they say otherwise themselves.
@@ -49,7 +49,7 @@ pub(crate) struct Publish {
     #[command(flatten)]
     input: Input,
     #[command(flatten)]
-    installing: Installing,
+    starting: Starting,
 }
 
 impl Dubbing {
@@ -85,7 +85,11 @@ impl Dubbing {
     /// Whether the built-in models are needed: they take minutes to build.
     pub(crate) fn needs_models(&self) -> bool {
         let is_command = |name: &str| {
-            let given = self.speech_env.iter().find(|(given, _)| given == name).map(|(_, value)| value.clone());
+            let given = self
+                .speech_env
+                .iter()
+                .find(|(given, _)| given == name)
+                .map(|(_, value)| value.clone());
             let value = given.or_else(|| std::env::var(name).ok());
             value.is_some_and(|value| value.starts_with("command"))
         };
@@ -100,8 +104,7 @@ fn variable(text: &str) -> Result<(String, String), String> {
 
 impl Up {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        self.installing.ensure()?;
-        compile::binaries(self.dubbing.needs_models())?;
+        self.starting.ensure_binaries(self.dubbing.needs_models())?;
         let interrupt = Interrupt::install()?;
         let mut stack = Stack::start(&self.dubbing.options(self.routing.router, PortChoice::Usual))?;
         println!("ready after {} ms", stack.ready_after().as_millis());
@@ -140,8 +143,7 @@ impl Up {
 
 impl Publish {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        self.installing.ensure()?;
-        compile::cargo(&["build", "--workspace", "--bins"])?;
+        self.starting.ensure_binaries(false)?;
         let interrupt = Interrupt::install()?;
         let dir = tempfile::tempdir().context("cannot make a directory for the log")?;
         let mut command = Command::new(stack::binary("dragoman-probe")?);

@@ -17,8 +17,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::child::Child;
-use crate::cli::{Input, Installing, Routing};
-use crate::compile;
+use crate::cli::{Input, Routing, Starting};
 use crate::interrupt::Interrupt;
 use crate::stack::{self, PortChoice, Stack};
 use crate::up::Dubbing;
@@ -51,14 +50,13 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     #[command(flatten)]
-    installing: Installing,
+    starting: Starting,
 }
 
 impl Demo {
     pub(crate) fn run(self) -> Result<ExitCode> {
         self.check_files()?;
-        self.installing.ensure()?;
-        compile::binaries(self.dubbing.needs_models())?;
+        self.starting.ensure_binaries(self.dubbing.needs_models())?;
         let interrupt = Interrupt::install()?;
         let mut stack = Stack::start(&self.dubbing.options(self.routing.router, PortChoice::UsualOrFree))?;
         self.announce(&stack);

@@ -150,7 +150,11 @@ impl Load for Loader {
         match &self.config.stages.asr {
             Some(Choice::Command(line)) => {
                 let sources = self.config.pairs.sources();
-                Ok(Arc::new(command::Recogniser::open(line, self.config.commands, sources)?))
+                Ok(Arc::new(command::Recogniser::open(
+                    line,
+                    self.config.commands,
+                    sources,
+                )?))
             }
             #[cfg(feature = "models")]
             choice => self.models.recognise(choice.as_ref()),
@@ -176,7 +180,12 @@ impl Load for Loader {
         match &self.config.stages.tts {
             Some(Choice::Command(line)) => {
                 let (targets, rate) = (self.config.pairs.targets(), self.config.tts_rate);
-                Ok(Arc::new(command::Speaker::open(line, self.config.commands, targets, rate)?))
+                Ok(Arc::new(command::Speaker::open(
+                    line,
+                    self.config.commands,
+                    targets,
+                    rate,
+                )?))
             }
             #[cfg(feature = "models")]
             choice => self.models.synthesise(choice.as_ref()),
@@ -194,10 +203,13 @@ pub(super) fn spawn(shared: Arc<Shared>, mut load: impl Load) -> std::io::Result
     };
     let thread = std::thread::Builder::new().name(name);
     thread.spawn(move || {
-        let Some(stages) = load_all(&shared, &mut load) else { return };
+        let Some(stages) = load_all(&shared, &mut load) else {
+            return;
+        };
         let crews = crews(&stages, shared.settings.device);
-        let (mine, others): (Vec<Crew>, Vec<Crew>) =
-            crews.iter().partition(|crew| crew.name == shared.settings.device || crew.name == LISTEN);
+        let (mine, others): (Vec<Crew>, Vec<Crew>) = crews
+            .iter()
+            .partition(|crew| crew.name == shared.settings.device || crew.name == LISTEN);
         tracing::info!(pairs = %shared.settings.pairs, device = shared.settings.device, "ready to dub");
         shared.load(stages, crews);
         for crew in others {
@@ -221,7 +233,11 @@ const SPEAK: &str = "speak";
 
 /// Which threads serve which stages; the module of the engine says why.
 fn crews(stages: &Stages, device: &'static str) -> Vec<Crew> {
-    let places = [stages.recognise.place(), stages.translate.place(), stages.synthesise.place()];
+    let places = [
+        stages.recognise.place(),
+        stages.translate.place(),
+        stages.synthesise.place(),
+    ];
     let on_device = places.map(|place| place == Place::Device);
     let mut crews = Vec::new();
     let mut crew = |name, serves: [bool; 3], threads| {
@@ -237,7 +253,11 @@ fn crews(stages: &Stages, device: &'static str) -> Vec<Crew> {
     }
     for (stage, place) in places.into_iter().enumerate() {
         if let Place::Threads(threads) = place {
-            crew(STAGES[stage], std::array::from_fn(|other| other == stage), threads.max(1));
+            crew(
+                STAGES[stage],
+                std::array::from_fn(|other| other == stage),
+                threads.max(1),
+            );
         }
     }
     crews
@@ -257,7 +277,11 @@ fn load_all(shared: &Shared, load: &mut impl Load) -> Option<Stages> {
                 translate: Arc::clone(translate),
                 synthesise: Arc::clone(synthesise),
             };
-            let problem = shared.settings.pairs.missing(&stages).map_or_else(|| warm_up(shared, &stages), Err);
+            let problem = shared
+                .settings
+                .pairs
+                .missing(&stages)
+                .map_or_else(|| warm_up(shared, &stages), Err);
             match problem {
                 Ok(()) => return Some(stages),
                 Err(problem) => problems.push(problem),
@@ -344,7 +368,9 @@ fn warm_up(shared: &Shared, stages: &Stages) -> Result<(), String> {
 
 /// What the stages cost once they are warm, so that the first sessions are admitted by a figure.
 fn measure(shared: &Shared, stages: &Stages, call: &Call<'_>) {
-    let Some(pair) = shared.settings.pairs.0.first() else { return };
+    let Some(pair) = shared.settings.pairs.0.first() else {
+        return;
+    };
     let pcm = noise();
     let speech = Speech {
         pcm: &pcm,

@@ -137,7 +137,11 @@ impl Engine for Cascade {
 
     fn supports(&self, source: &str, target: &str, voice: Option<&str>) -> Result<(), Unsupported> {
         match self.shared.loaded() {
-            Some(loaded) => self.shared.settings.pairs.supports(&loaded.stages, source, target, voice),
+            Some(loaded) => self
+                .shared
+                .settings
+                .pairs
+                .supports(&loaded.stages, source, target, voice),
             None => Err(Unsupported::Pair("the models are not loaded yet".into())),
         }
     }

@@ -206,7 +206,9 @@ impl Shared {
             if self.is_closed() {
                 return None;
             }
-            let idle = [TTS, MT, ASR].into_iter().all(|stage| !crew.serves[stage] || !queues[stage].has_turn());
+            let idle = [TTS, MT, ASR]
+                .into_iter()
+                .all(|stage| !crew.serves[stage] || !queues[stage].has_turn());
             if idle {
                 drop(self.wake.wait(queues).unwrap_or_else(PoisonError::into_inner));
             }

@@ -125,7 +125,10 @@ fn one_recognition_feeds_every_target_and_each_says_its_own_text() {
     ] {
         let dub = &told[&(utterance, target)];
         let lang = ["es", "fr"][usize::from(target)];
-        assert_eq!((dub.text.as_str(), text_of(&dub.samples)), (text, spoken(lang, &[text])));
+        assert_eq!(
+            (dub.text.as_str(), text_of(&dub.samples)),
+            (text, spoken(lang, &[text]))
+        );
         assert_eq!(dub.ends, [DONE]);
     }
 }
@@ -134,11 +137,18 @@ fn one_recognition_feeds_every_target_and_each_says_its_own_text() {
 fn the_first_clause_is_spoken_while_the_rest_is_translated() {
     let (started, first) = sync_channel(8);
     let first = Mutex::new(first);
-    let (base, _) = stages("en-es", Script::new(&[("talk", &["a first clause, then the second one"])]));
+    let (base, _) = stages(
+        "en-es",
+        Script::new(&[("talk", &["a first clause, then the second one"])]),
+    );
     let wait = move |so_far: &str| {
         if so_far.ends_with("then the second") {
             // Goes on when the voice has the first clause: were it spoken after the translation, never.
-            let heard: String = first.lock().unwrap().recv_timeout(PATIENCE).expect("the first clause is spoken");
+            let heard: String = first
+                .lock()
+                .unwrap()
+                .recv_timeout(PATIENCE)
+                .expect("the first clause is spoken");
             assert_eq!(heard, spoken("es", &["en es a first clause,"]));
         }
     };
@@ -191,7 +201,10 @@ fn what_was_said_in_the_wanted_language_is_left_as_it_is() {
     bench.submit("talk", 3, "en", &["es"]);
     let told = bench.take();
     assert_eq!(told[&(1, 0)].ends, [EMPTY]);
-    assert_eq!((&told[&(1, 1)].ends[..], told[&(1, 1)].text.as_str()), (&[DONE][..], "es en hola"));
+    assert_eq!(
+        (&told[&(1, 1)].ends[..], told[&(1, 1)].text.as_str()),
+        (&[DONE][..], "es en hola")
+    );
     assert_eq!(told[&(2, 0)].ends, [(Outcome::Failed, Some("unsupported_pair"))]);
     assert_eq!(told[&(3, 0)].ends, [EMPTY], "nothing was said");
 }
@@ -227,7 +240,10 @@ fn a_stage_that_fails_or_panics_costs_its_utterance_only() {
     let told = bench.take();
     assert_eq!(told[&(1, 0)].ends, [(Outcome::Failed, Some("engine_failed"))]);
     assert_eq!(told[&(2, 0)].ends, [(Outcome::Failed, Some("scripted"))]);
-    assert_eq!((told[&(3, 0)].text.as_str(), &told[&(3, 0)].ends[..]), ("en es still here", &[DONE][..]));
+    assert_eq!(
+        (told[&(3, 0)].text.as_str(), &told[&(3, 0)].ends[..]),
+        ("en es still here", &[DONE][..])
+    );
 }
 
 #[test]
@@ -300,7 +316,10 @@ fn a_stream_can_fill_its_own_queue_and_nobody_elses() {
     let told = bench.take();
     assert_eq!(told[&(1, 0)].ends, [DONE]);
     let refused = 1_000 + taken;
-    assert!(!told.contains_key(&(refused, 0)), "a job that was not taken has no events");
+    assert!(
+        !told.contains_key(&(refused, 0)),
+        "a job that was not taken has no events"
+    );
     assert_eq!(told.len() as u32, taken + 1);
 }
 
@@ -326,9 +345,15 @@ fn what_is_missing_is_said_until_it_is_there() {
     let (stages, _) = stages("en-es", Script::default());
     let there = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let engine = Cascade::start(settings("en-es"), Later(stages, Arc::clone(&there))).unwrap();
-    until("the problem is known", || matches!(engine.state(), Readiness::Failed(_)));
+    until("the problem is known", || {
+        matches!(engine.state(), Readiness::Failed(_))
+    });
     assert_eq!(engine.state(), Readiness::Failed("opus-mt-en-es is missing".into()));
-    assert!(engine.admit(0).is_err_and(|busy| busy.to_string().contains("opus-mt-en-es is missing")));
+    assert!(
+        engine
+            .admit(0)
+            .is_err_and(|busy| busy.to_string().contains("opus-mt-en-es is missing"))
+    );
     assert!(engine.supports("en", "es", None).is_err());
     there.store(true, Ordering::Relaxed);
     until("it is ready", || engine.state() == Readiness::Ready);
@@ -347,7 +372,10 @@ fn a_pair_that_is_not_there_is_answered_with_those_that_are() {
     let ok = |source, target| bench.engine.supports(source, target, None).is_ok();
     assert!(ok("en", "es") && ok("auto", "es") && ok("en-GB", "es-mx") && ok("fr", "en") && ok("it", "en"));
     let message = why("en", "ja", None).to_string();
-    assert!(message.contains("en-es, fr-en") && message.contains("recognised into en"), "{message}");
+    assert!(
+        message.contains("en-es, fr-en") && message.contains("recognised into en"),
+        "{message}"
+    );
     assert_eq!(why("en", "en-US", None).code(), "unsupported_pair");
     assert_eq!(why("en", "auto", None).code(), "unsupported_pair");
     let voice = why("en", "es", Some("eva"));

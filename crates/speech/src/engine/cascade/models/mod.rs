@@ -85,7 +85,11 @@ impl Models {
 
     /// Processors are short of memory bandwidth, which 8 bits save; GPUs are not.
     fn precision(&self) -> Precision {
-        if self.device.is_cpu() { Precision::Q8 } else { Precision::Full }
+        if self.device.is_cpu() {
+            Precision::Q8
+        } else {
+            Precision::Full
+        }
     }
 }
 

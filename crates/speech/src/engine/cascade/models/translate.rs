@@ -38,7 +38,11 @@ impl Translators {
                 Err(problem) => problems.push(problem),
             }
         }
-        if problems.is_empty() { Ok(loaded) } else { Err(problems.join("; ")) }
+        if problems.is_empty() {
+            Ok(loaded)
+        } else {
+            Err(problems.join("; "))
+        }
     }
 }
 
@@ -51,7 +55,9 @@ fn one(models: &Models, choice: Option<&Choice>, pair: &Pair) -> Result<(Marian,
             (files, shown(&dir, "mt"))
         }
         Some(Choice::Model(name)) if name != "opus-mt" => {
-            return Err(format!("mt: there is no translator {name:?}; there are: opus-mt, madlad"));
+            return Err(format!(
+                "mt: there is no translator {name:?}; there are: opus-mt, madlad"
+            ));
         }
         _ => {
             let files = models.store.marian(from, to).map_err(|missing| missing.to_string())?;
@@ -60,7 +66,11 @@ fn one(models: &Models, choice: Option<&Choice>, pair: &Pair) -> Result<(Marian,
     };
     let load = || {
         let marian = Marian::load(&files, &models.device, models.precision())?;
-        if marian.targets().is_empty() { Ok(marian) } else { marian.with_target(to) }
+        if marian.targets().is_empty() {
+            Ok(marian)
+        } else {
+            marian.with_target(to)
+        }
     };
     let marian = load().map_err(|error: dragoman_models::Error| format!("mt: {error}"))?;
     Ok((marian, model))
@@ -110,6 +120,9 @@ impl Translate for Translators {
 impl Translators {
     fn find(&self, from: &str, to: &str) -> Option<&Marian> {
         let is_it = |pair: &Pair| same(&pair.from, from) && same(&pair.to, to);
-        self.pairs.iter().find(|(pair, _)| is_it(pair)).map(|(_, marian)| marian)
+        self.pairs
+            .iter()
+            .find(|(pair, _)| is_it(pair))
+            .map(|(_, marian)| marian)
     }
 }

@@ -1,0 +1,65 @@
+# `nix run .#demo | load | verify-images | join-images | doctor`.
+{
+  lib,
+  writeShellApplication,
+  coreutils,
+  gawk,
+  gitMinimal,
+  jq,
+  skopeo,
+  espeak-ng,
+  mediamtx,
+  project,
+  gstreamer,
+  images,
+  version,
+}:
+let
+  app = name: description: inputs: text: {
+    type = "app";
+    program = lib.getExe (writeShellApplication {
+      name = "dragoman-${name}";
+      runtimeInputs = inputs;
+      inherit text;
+      meta = { inherit description; };
+    });
+    meta = { inherit description; };
+  };
+  text = lib.concatMapStringsSep "\n" builtins.readFile;
+in
+{
+  demo =
+    app "demo" "Publishes a live stream, dubs it, measures it like a viewer and reports"
+      [
+        espeak-ng
+        mediamtx
+      ]
+      ''
+        exec ${lib.getExe project.xtask} demo --built "$@"
+      '';
+
+  # The images are built when this app is: where they cannot be, Nix says so before anything runs.
+  load = app "load" "Loads this version's images into Docker or Podman" [
+    coreutils
+    gawk
+    jq
+  ] "images=${images} version=${version}\n${text [ ./apps/say.sh ./apps/need-space.sh ./apps/load.sh ]}";
+
+  verify-images = app "verify-images" "Builds the images anew and compares their digests with a release's" [
+    coreutils
+    gitMinimal
+    jq
+    skopeo
+  ] "version=${version}\n${text [ ./apps/say.sh ./apps/need-space.sh ./apps/verify-images.sh ]}";
+
+  join-images = app "join-images" "Joins the images of two builders into one index for both architectures" [
+    coreutils
+    jq
+  ] "join=${./oci/join.sh}\n${text [ ./apps/say.sh ./apps/join-images.sh ]}";
+
+  doctor = app "doctor" "Says what this machine has for building and running the images, and what it lacks" [
+    coreutils
+    gawk
+    jq
+  ] (text [ ./apps/doctor.sh ]);
+}

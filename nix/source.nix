@@ -1,0 +1,45 @@
+# What the builds see of the repository. Texts and Nix files are left out, so that editing them builds nothing again.
+{ lib }:
+let
+  inherit (lib.fileset)
+    difference
+    fileFilter
+    toSource
+    unions
+    ;
+  root = ../.;
+  rust = unions [
+    ../Cargo.toml
+    ../Cargo.lock
+    ../.cargo
+    ../clippy.toml
+    ../rustfmt.toml
+    ../crates
+    ../tests
+  ];
+  texts = fileFilter (file: file.hasExt "md") ../crates;
+  of =
+    fileset:
+    toSource {
+      inherit root fileset;
+    };
+in
+{
+  build = of (difference rust texts);
+  # Tests compare the configuration's example and the list of plugins with the code.
+  tests = of (unions [
+    rust
+    ../.env.example
+    ../README.md
+    ./gstreamer.nix
+  ]);
+  # What cargo-deny judges.
+  deny = of (unions [
+    rust
+    ../deny.toml
+  ]);
+  nix = of (unions [
+    ../flake.nix
+    (fileFilter (file: file.hasExt "nix") ./.)
+  ]);
+}
