@@ -12,7 +12,9 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use dragoman_probe::tone::level_db;
 
-use crate::material::{self, BEEP_AT, BEEP_DB, BEEP_HZ, BEEP_LENGTH, RATE, add_tone, from_bytes, run, samples, write_wav};
+use crate::material::{
+    self, BEEP_AT, BEEP_DB, BEEP_HZ, BEEP_LENGTH, RATE, add_tone, from_bytes, run, samples, write_wav,
+};
 
 /// The bed's tone: a recogniser does not hear it, since it listens to 16 kHz.
 pub const BED_HZ: f64 = 10_000.0;
@@ -80,8 +82,20 @@ pub fn file() -> Result<Option<PathBuf>> {
     write_wav(&sound, &track)?;
     let file = material::dir()?.join("spoken.mp4");
     let mut command = Command::new("ffmpeg");
-    command.args(["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30", "-i"]);
-    command.arg(&sound).args(["-t", &LENGTH.to_string(), "-map", "0:v"]).args(material::PLAIN_VIDEO);
+    command.args([
+        "-v",
+        "error",
+        "-y",
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=size=320x180:rate=30",
+        "-i",
+    ]);
+    command
+        .arg(&sound)
+        .args(["-t", &LENGTH.to_string(), "-map", "0:v"])
+        .args(material::PLAIN_VIDEO);
     command.args(["-map", "1:a"]).args(material::PLAIN_AUDIO);
     run(command.arg(&file))?;
     Ok(Some(file))
@@ -146,10 +160,16 @@ impl Programme {
         if windows.is_empty() {
             bail!("the recording ends at {:.1} s, before {from:.1} s", self.until());
         }
-        let bed: Vec<f32> = windows.iter().map(|window| level_db(&self.sound, BED_HZ, window.clone())).collect();
+        let bed: Vec<f32> = windows
+            .iter()
+            .map(|window| level_db(&self.sound, BED_HZ, window.clone()))
+            .collect();
         let ducked: Vec<_> = windows.iter().zip(&bed).filter(|(_, db)| **db < BED_DB - 9.0).collect();
         // The original is ducked with the bed, to less than this: what is louder is the dub.
-        let loud = ducked.iter().filter(|(window, _)| rms_db(&self.sound[(*window).clone()]) > -34.0).count();
+        let loud = ducked
+            .iter()
+            .filter(|(window, _)| rms_db(&self.sound[(*window).clone()]) > -34.0)
+            .count();
         Ok(Stretch {
             ducked: ducked.len() as f64 / windows.len() as f64,
             loud: loud as f64 / ducked.len().max(1) as f64,

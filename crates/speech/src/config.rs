@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use crate::engine::Name;
 use crate::engine::cascade::command::Limits;
-use crate::resample::supported;
 use crate::engine::cascade::{CUT_CAP, Choice, Choices, DUB_RATE, Pair, Pairs};
+use crate::resample::supported;
 
 /// The variables as they are found.
 #[derive(Default, Deserialize)]
@@ -87,12 +87,22 @@ impl Config {
         let max_sessions = check.number("SPEECH_MAX_SESSIONS", raw.speech_max_sessions, 8, 1..=1024);
         let (default, longest) = (Duration::from_millis(300), Duration::from_secs(60));
         let mock_delay = check.duration_in("MOCK_DELAY", raw.mock_delay, default, Duration::ZERO..=longest);
-        let pairs = check.list("SPEECH_PAIRS", raw.speech_pairs, PAIRS, "pairs of languages such as en-es,en-fr", Pairs::read);
+        let pairs = check.list(
+            "SPEECH_PAIRS",
+            raw.speech_pairs,
+            PAIRS,
+            "pairs of languages such as en-es,en-fr",
+            Pairs::read,
+        );
         let mut stage = |name, raw| {
             let choice = check.optional(name, raw, Choice::EXPECTED, Choice::read);
             if engine == Name::Cascade && !cfg!(feature = "models") && !matches!(choice, Some(Choice::Command(_))) {
                 let found = choice.as_ref().map(ToString::to_string);
-                check.problem(name, found.as_deref(), "command:program and its words, since this build has no models");
+                check.problem(
+                    name,
+                    found.as_deref(),
+                    "command:program and its words, since this build has no models",
+                );
             }
             choice
         };
@@ -101,7 +111,12 @@ impl Config {
             mt: stage("SPEECH_MT", raw.speech_mt),
             tts: stage("SPEECH_TTS", raw.speech_tts),
         };
-        let rate = |text: &str| text.trim().parse().ok().filter(|rate| *rate == DUB_RATE || supported(*rate, DUB_RATE));
+        let rate = |text: &str| {
+            text.trim()
+                .parse()
+                .ok()
+                .filter(|rate| *rate == DUB_RATE || supported(*rate, DUB_RATE))
+        };
         let expected = "a usual sample rate from 8000 to 48000";
         let tts_rate = check.parse("SPEECH_TTS_RATE", raw.speech_tts_rate, 22_050, expected, rate);
         let commands = Limits {
@@ -120,7 +135,9 @@ impl Config {
             Duration::from_millis(1_500)..=Duration::from_secs(15),
         );
         let hub_home = raw.hf_home.map(PathBuf::from);
-        let cache = hub_home.unwrap_or_else(|| hub_home_of(raw.xdg_cache_home, raw.home)).join("hub");
+        let cache = hub_home
+            .unwrap_or_else(|| hub_home_of(raw.xdg_cache_home, raw.home))
+            .join("hub");
         let log = telemetry::Options::check(&mut check, raw.log, raw.log_format);
         check.finish()?;
         Ok(Self {
@@ -155,8 +172,12 @@ pub enum Wanted {
     Metal,
 }
 
-const DEVICES: [(&str, Wanted); 4] =
-    [("auto", Wanted::Auto), ("cpu", Wanted::Cpu), ("cuda", Wanted::Cuda), ("metal", Wanted::Metal)];
+const DEVICES: [(&str, Wanted); 4] = [
+    ("auto", Wanted::Auto),
+    ("cpu", Wanted::Cpu),
+    ("cuda", Wanted::Cuda),
+    ("metal", Wanted::Metal),
+];
 const PAIRS: &str = "en-es";
 
 /// Only what can never be right; whether the device is there is found out at the start.
@@ -180,7 +201,10 @@ fn check_device(check: &mut Check, raw: Option<String>, engine: Name) -> Wanted 
 
 impl Wanted {
     fn name(self) -> &'static str {
-        DEVICES.iter().find(|(_, device)| *device == self).map_or("auto", |(name, _)| name)
+        DEVICES
+            .iter()
+            .find(|(_, device)| *device == self)
+            .map_or("auto", |(name, _)| name)
     }
 }
 
@@ -226,10 +250,16 @@ pub fn shown(config: &Config) -> String {
         ("SPEECH_COMMAND_PROCESSES", config.commands.processes.to_string()),
         (
             "SPEECH_GLOSSARY_DIR",
-            config.glossary_dir.as_ref().map_or_else(|| "not set".to_owned(), |dir| dir.display().to_string()),
+            config
+                .glossary_dir
+                .as_ref()
+                .map_or_else(|| "not set".to_owned(), |dir| dir.display().to_string()),
         ),
         ("SPEECH_CUT_CAP", parse::show_duration(config.cut_cap)),
-        ("HF_HOME", config.cache.parent().unwrap_or(&config.cache).display().to_string()),
+        (
+            "HF_HOME",
+            config.cache.parent().unwrap_or(&config.cache).display().to_string(),
+        ),
         ("MOCK_DELAY", parse::show_duration(config.mock_delay)),
         ("LOG", config.log.filter.clone()),
         ("LOG_FORMAT", config.log.format.name().to_owned()),
@@ -238,7 +268,9 @@ pub fn shown(config: &Config) -> String {
 }
 
 fn chosen(choice: &Option<Choice>) -> String {
-    choice.as_ref().map_or_else(|| "by device".to_owned(), ToString::to_string)
+    choice
+        .as_ref()
+        .map_or_else(|| "by device".to_owned(), ToString::to_string)
 }
 
 #[cfg(test)]

@@ -26,8 +26,15 @@ pub(crate) fn binaries(models: bool) -> Result<()> {
 /// Whether what the models are made with lies in our target directory.
 fn has_models() -> bool {
     let dir = std::env::current_exe().ok();
-    let deps = dir.as_ref().and_then(|program| program.parent()).map(|dir| dir.join("deps"));
-    let files = deps.and_then(|deps| std::fs::read_dir(deps).ok()).into_iter().flatten().flatten();
+    let deps = dir
+        .as_ref()
+        .and_then(|program| program.parent())
+        .map(|dir| dir.join("deps"));
+    let files = deps
+        .and_then(|deps| std::fs::read_dir(deps).ok())
+        .into_iter()
+        .flatten()
+        .flatten();
     let name = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("libcandle_core-");
     files.into_iter().any(name)
 }

@@ -61,7 +61,9 @@ pub(crate) fn run() -> Result<ExitCode> {
     for command in install::advice(&missing) {
         println!("  {command}");
     }
-    let needed = missing.iter().any(|need| matches!(need.scope, Scope::Run | Scope::Test));
+    let needed = missing
+        .iter()
+        .any(|need| matches!(need.scope, Scope::Run | Scope::Test));
     Ok(if needed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

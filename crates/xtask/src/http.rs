@@ -26,8 +26,14 @@ pub fn status(url: &str) -> Result<u16> {
 /// The status code and the JSON body of `GET url`, whatever the status.
 pub fn status_and_json(url: &str) -> Result<(u16, Value)> {
     let mut answer = agent().get(url).call().with_context(|| format!("GET {url}"))?;
-    let body = answer.body_mut().read_to_string().with_context(|| format!("GET {url}"))?;
-    Ok((answer.status().as_u16(), serde_json::from_str(&body).unwrap_or_default()))
+    let body = answer
+        .body_mut()
+        .read_to_string()
+        .with_context(|| format!("GET {url}"))?;
+    Ok((
+        answer.status().as_u16(),
+        serde_json::from_str(&body).unwrap_or_default(),
+    ))
 }
 
 /// The JSON body of `GET url`; any status but 200 is an error with the body in it.

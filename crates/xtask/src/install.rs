@@ -107,7 +107,11 @@ impl Manager {
                 lists.push(list);
             }
             Self::Brew => {
-                for formula in missing.iter().map(|need| need.brew).filter(|formula| !formula.is_empty()) {
+                for formula in missing
+                    .iter()
+                    .map(|need| need.brew)
+                    .filter(|formula| !formula.is_empty())
+                {
                     let mut list = vec!["brew", "install"];
                     list.extend(formula.split(' '));
                     if !lists.contains(&list) {

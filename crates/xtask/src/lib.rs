@@ -17,6 +17,7 @@ mod install;
 mod interrupt;
 mod needs;
 pub mod ports;
+mod ready;
 pub mod stack;
 mod up;
 

@@ -263,7 +263,11 @@ impl Need {
 /// The needs of `scope` that are not met; tests need what running needs as well.
 pub(crate) fn missing(scope: Scope) -> Vec<&'static Need> {
     let counts = |need: &&Need| need.scope == scope || (scope == Scope::Test && need.scope == Scope::Run);
-    NEEDS.iter().filter(counts).filter(|need| need.find().is_err()).collect()
+    NEEDS
+        .iter()
+        .filter(counts)
+        .filter(|need| need.find().is_err())
+        .collect()
 }
 
 /// The full path of a program on the PATH.

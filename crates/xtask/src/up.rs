@@ -85,7 +85,11 @@ impl Dubbing {
     /// Whether the built-in models are needed: they take minutes to build.
     pub(crate) fn needs_models(&self) -> bool {
         let is_command = |name: &str| {
-            let given = self.speech_env.iter().find(|(given, _)| given == name).map(|(_, value)| value.clone());
+            let given = self
+                .speech_env
+                .iter()
+                .find(|(given, _)| given == name)
+                .map(|(_, value)| value.clone());
             let value = given.or_else(|| std::env::var(name).ok());
             value.is_some_and(|value| value.starts_with("command"))
         };

@@ -8,6 +8,6 @@ mod dubbing;
 mod input;
 mod mediamtx;
 mod page;
-mod reconnect;
 mod real_speech;
+mod reconnect;
 mod requests;

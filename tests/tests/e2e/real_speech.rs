@@ -21,7 +21,10 @@ fn chain() -> Result<Stack> {
     let speech = [
         ("SPEECH_ENGINE", "cascade"),
         ("SPEECH_PAIRS", "en-es"),
-        ("SPEECH_ASR", "command:pocketsphinx_continuous -infile /dev/stdin -logfn /dev/null"),
+        (
+            "SPEECH_ASR",
+            "command:pocketsphinx_continuous -infile /dev/stdin -logfn /dev/null",
+        ),
         ("SPEECH_MT", &translate),
         ("SPEECH_TTS", "command:espeak-ng -v {target} --stdout"),
     ];
@@ -36,12 +39,18 @@ fn outcome(dub: &Value, name: &str) -> u64 {
 fn english_is_heard_in_spanish() -> Result<()> {
     const NAME: &str = "real_speech::english_is_heard_in_spanish";
     if !stack::has_speech_chain() {
-        ensure!(!stack::has_apt(), "`cargo xtask test` installs pocketsphinx and apertium; they are not here");
+        ensure!(
+            !stack::has_apt(),
+            "`cargo xtask test` installs pocketsphinx and apertium; they are not here"
+        );
         skipped::note(NAME, "pocketsphinx, apertium and their data are not on this system");
         return Ok(());
     }
     let Some(file) = spoken::file()? else {
-        ensure!(!stack::has_apt(), "Debian's ffmpeg has the filter flite, this one has not");
+        ensure!(
+            !stack::has_apt(),
+            "Debian's ffmpeg has the filter flite, this one has not"
+        );
         skipped::note(NAME, "ffmpeg has no filter flite that speaks");
         return Ok(());
     };
@@ -78,13 +87,20 @@ fn english_is_heard_in_spanish() -> Result<()> {
         dub["utterances"].as_u64() >= Some(count) && dub["open"] == 0
     })?;
     let dub = &stream["programmes"][0]["dub"];
-    ensure!(outcome(dub, "on_time") + 1 >= count, "most are on time: {dub}\n{}", logs(&stack));
+    ensure!(
+        outcome(dub, "on_time") + 1 >= count,
+        "most are on time: {dub}\n{}",
+        logs(&stack)
+    );
 
     let understood = SENTENCES.iter().filter(|sentence| {
         let is_in = |text: &&String| sentence.spanish.iter().any(|word| text.to_lowercase().contains(word));
         texts.iter().find(is_in).is_some()
     });
-    ensure!(understood.count() + 1 >= SENTENCES.len(), "what was said in Spanish: {texts:?}");
+    ensure!(
+        understood.count() + 1 >= SENTENCES.len(),
+        "what was said in Spanish: {texts:?}"
+    );
     is_dubbed(&heard)
 }
 
@@ -102,7 +118,10 @@ fn is_dubbed(heard: &Programme) -> Result<()> {
             dubbed += 1;
         }
     }
-    let all: Vec<_> = SENTENCES.iter().map(|sentence| heard.between(sentence.at, sentence.at + 5.0)).collect();
+    let all: Vec<_> = SENTENCES
+        .iter()
+        .map(|sentence| heard.between(sentence.at, sentence.at + 5.0))
+        .collect();
     if dubbed + 1 < SENTENCES.len() {
         bail!("only {dubbed} of the sentences are dubbed: {all:?}");
     }

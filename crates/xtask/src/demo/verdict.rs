@@ -121,7 +121,11 @@ fn tell_cascade(dub: &Value, settled: u64) -> Vec<Verdict> {
         kept: None,
         hard: false,
     };
-    let lag = |quantile: &str| dub["lag_ms"][quantile].as_f64().map_or("?".to_owned(), |ms| format!("{ms:.0}"));
+    let lag = |quantile: &str| {
+        dub["lag_ms"][quantile]
+            .as_f64()
+            .map_or("?".to_owned(), |ms| format!("{ms:.0}"))
+    };
     vec![
         told(
             "utterances dubbed",

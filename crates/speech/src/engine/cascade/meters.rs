@@ -78,7 +78,11 @@ impl Meters {
         let help = "Time that a stage works for each second of speech, all targets together";
         registry.register("real_time_factor", help, self.factor.clone());
         registry.register("queue", "What waits for a stage", self.waiting.clone());
-        registry.register("stage_failures", "Uses of a stage without a result", self.failed.clone());
+        registry.register(
+            "stage_failures",
+            "Uses of a stage without a result",
+            self.failed.clone(),
+        );
         let help = "Utterances of which text was left out, by reason";
         registry.register("filtered", help, self.filtered.clone());
         registry.register_with_unit("stage_load", "Time that loading a stage took", Unit::Seconds, load);
@@ -168,7 +172,10 @@ pub(super) fn too_many(crews: &[Crew], factors: [f64; 3], sessions: usize) -> Op
         return None;
     }
     crews.iter().find_map(|crew| {
-        let each: f64 = (0..STAGES.len()).filter(|stage| crew.serves[*stage]).map(|stage| factors[stage]).sum();
+        let each: f64 = (0..STAGES.len())
+            .filter(|stage| crew.serves[*stage])
+            .map(|stage| factors[stage])
+            .sum();
         let share = each * SPEECH_SHARE / crew.threads.max(1) as f64;
         let with_it = share * (sessions + 1) as f64;
         (with_it > FULL).then(|| {
@@ -200,7 +207,10 @@ mod tests {
         assert_eq!(too_many(&[LISTEN], factors, 2), None);
         assert!(too_many(&[LISTEN], factors, 3).is_some_and(|why| why.contains("listen")));
         let why = too_many(&[LISTEN, SPEAK], factors, 2).unwrap();
-        assert_eq!(why, "a further session would take the thread speak to 153 % of its time");
+        assert_eq!(
+            why,
+            "a further session would take the thread speak to 153 % of its time"
+        );
         let crew = Crew { threads: 4, ..SPEAK };
         assert_eq!(too_many(&[LISTEN, crew], factors, 2), None);
     }

@@ -29,6 +29,7 @@ mod queue;
 mod saying;
 mod shared;
 pub mod stage;
+mod warm;
 mod work;
 
 use std::sync::Arc;
@@ -137,7 +138,11 @@ impl Engine for Cascade {
 
     fn supports(&self, source: &str, target: &str, voice: Option<&str>) -> Result<(), Unsupported> {
         match self.shared.loaded() {
-            Some(loaded) => self.shared.settings.pairs.supports(&loaded.stages, source, target, voice),
+            Some(loaded) => self
+                .shared
+                .settings
+                .pairs
+                .supports(&loaded.stages, source, target, voice),
             None => Err(Unsupported::Pair("the models are not loaded yet".into())),
         }
     }

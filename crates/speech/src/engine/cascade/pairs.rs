@@ -75,7 +75,9 @@ impl Pairs {
         self.0.iter().find_map(|pair| {
             let Pair { from, to } = pair;
             if !stages.recognise.recognises(from) {
-                return Some(format!("the recogniser does not understand {from:?} of the pair {pair}"));
+                return Some(format!(
+                    "the recogniser does not understand {from:?} of the pair {pair}"
+                ));
             }
             if !stages.translate.translates(from, to) && !(to == "en" && stages.recognise.into_english()) {
                 return Some(format!("there is no translation for the pair {pair}"));
@@ -104,7 +106,10 @@ impl Pairs {
         if auto && !stages.recognise.recognises("auto") {
             return unsupported("the recogniser does not find out which language is spoken, so name it".into());
         }
-        let by_pair = self.0.iter().any(|pair| same(&pair.to, target) && (auto || same(&pair.from, source)));
+        let by_pair = self
+            .0
+            .iter()
+            .any(|pair| same(&pair.to, target) && (auto || same(&pair.from, source)));
         let by_ear = self.hears_into(stages, target) && (auto || stages.recognise.recognises(primary(source)));
         if !by_pair && !by_ear {
             return unsupported(format!("nothing dubs {source} into {target}"));
@@ -112,7 +117,9 @@ impl Pairs {
         match voice {
             Some(voice) if !stages.synthesise.has_voice(target, voice) => {
                 let voices = stages.synthesise.voices(target).join(", ");
-                Err(Unsupported::Voice(format!("no voice {voice:?} for {target}; there are: {voices}")))
+                Err(Unsupported::Voice(format!(
+                    "no voice {voice:?} for {target}; there are: {voices}"
+                )))
             }
             _ => Ok(()),
         }
@@ -142,7 +149,9 @@ mod tests {
         let pair = |text| Pairs::read(text).map(|pair| pair.to_string());
         assert_eq!(pair("en-es").as_deref(), Some("en-es"));
         assert_eq!(pair(" EN-es ").as_deref(), Some("en-es"));
-        for bad in ["en", "en-", "-es", "en-en", "auto-es", "en-auto", "en-pt-br", "e n-es", ""] {
+        for bad in [
+            "en", "en-", "-es", "en-en", "auto-es", "en-auto", "en-pt-br", "e n-es", "",
+        ] {
             assert_eq!(pair(bad), None, "{bad:?}");
         }
     }

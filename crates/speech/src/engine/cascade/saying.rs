@@ -138,7 +138,15 @@ mod tests {
         for _ in 0..50 {
             estimates.learn("es", text, 4_000.0);
         }
-        assert!(estimates.of("es", text).abs_diff(4_000) < 50, "{}", estimates.of("es", text));
-        assert_eq!(estimates.of("fr", text), plain("fr", text), "another language is not touched");
+        assert!(
+            estimates.of("es", text).abs_diff(4_000) < 50,
+            "{}",
+            estimates.of("es", text)
+        );
+        assert_eq!(
+            estimates.of("fr", text),
+            plain("fr", text),
+            "another language is not touched"
+        );
     }
 }

@@ -244,7 +244,12 @@ fn say(shared: &Shared, loaded: &Loaded, saying: &Saying, part: Part) {
     let (stop, stream, lang, voice) = {
         let said = saying.lock();
         let voice = said.dub.voice().map(str::to_owned);
-        (said.dub.stopped(), said.dub.origin.stream.clone(), said.dub.lang().to_owned(), voice)
+        (
+            said.dub.stopped(),
+            said.dub.origin.stream.clone(),
+            said.dub.lang().to_owned(),
+            voice,
+        )
     };
     if let Some(stop) = stop {
         return saying.lock().dub.fail("tts", &Failure::Stopped(stop));

@@ -6,104 +6,14 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use dragoman_protocol::{Outcome, TargetId, UtteranceId};
+use dragoman_protocol::Outcome;
 use dragoman_speech::engine::cascade::{Cascade, Settings, Stages};
-use dragoman_speech::engine::{Arrival, Engine, Event, Full, Job, JobTarget, Readiness, Sink};
+use dragoman_speech::engine::{Engine, Full, Readiness};
 use proptest::prelude::*;
-use tokio::sync::mpsc::{Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 
+use super::bench::{Bench, PATIENCE, until};
 use super::stages::{Codes, Script, Tags, pairs, settings, spoken, stages, text_of};
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// An engine that is ready, and what came out of it.
-struct Bench {
-    engine: Cascade,
-    sender: Option<Sender<Arrival>>,
-    events: Receiver<Arrival>,
-    cancels: BTreeMap<(u32, u8), CancellationToken>,
-}
-
-/// All that was said of one dub.
-#[derive(Debug, Default)]
-struct Told {
-    text: String,
-    samples: Vec<i16>,
-    ends: Vec<(Outcome, Option<&'static str>)>,
-}
-
-impl Bench {
-    fn new(settings: Settings, stages: Stages) -> Self {
-        let engine = Cascade::start(settings, stages).unwrap();
-        until("the engine is ready", || engine.state() == Readiness::Ready);
-        let (sender, events) = Sink::channel();
-        Self {
-            engine,
-            sender: Some(sender),
-            events,
-            cancels: BTreeMap::new(),
-        }
-    }
-
-    fn job(&mut self, stream: &str, utterance: u32, source: &str, langs: &[&str]) -> Job {
-        let targets = langs.iter().enumerate().map(|(n, lang)| {
-            let cancel = CancellationToken::new();
-            self.cancels.insert((utterance, n as u8), cancel.clone());
-            JobTarget {
-                id: TargetId(n as u8),
-                lang: (*lang).to_owned(),
-                voice: None,
-                cancel,
-            }
-        });
-        Job {
-            stream: stream.into(),
-            utterance: UtteranceId(utterance),
-            targets: targets.collect(),
-            pcm: vec![0; 16_000].into(),
-            source: source.into(),
-            start_by: Instant::now() + PATIENCE,
-            sink: Sink::new(UtteranceId(utterance), self.sender.clone().unwrap()),
-        }
-    }
-
-    fn submit(&mut self, stream: &str, utterance: u32, source: &str, langs: &[&str]) {
-        let job = self.job(stream, utterance, source, langs);
-        self.engine.submit(job).unwrap();
-    }
-
-    /// Everything until all jobs are over.
-    fn take(&mut self) -> BTreeMap<(u32, u8), Told> {
-        self.sender = None;
-        let mut all: BTreeMap<(u32, u8), Told> = BTreeMap::new();
-        while let Some((utterance, event)) = self.events.blocking_recv() {
-            let (Event::Text { target, .. } | Event::Audio { target, .. } | Event::End { target, .. }) = &event else {
-                continue;
-            };
-            let told = all.entry((utterance.0, target.0)).or_default();
-            assert!(told.ends.is_empty(), "something comes after the end: {event:?}");
-            match event {
-                Event::Text { text, .. } => told.text = text,
-                Event::Audio { pcm, .. } => {
-                    assert!(!told.text.is_empty(), "sound before its text");
-                    told.samples.extend(pcm.iter());
-                }
-                Event::End { outcome, code, .. } => told.ends.push((outcome, code)),
-                Event::Recognised { .. } => {}
-            }
-        }
-        all
-    }
-}
-
-fn until(what: &str, so: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !so() {
-        assert!(Instant::now() < deadline, "never: {what}");
-        std::thread::yield_now();
-    }
-}
 
 const DONE: (Outcome, Option<&'static str>) = (Outcome::Done, None);
 const EMPTY: (Outcome, Option<&'static str>) = (Outcome::Empty, None);
@@ -125,7 +35,10 @@ fn one_recognition_feeds_every_target_and_each_says_its_own_text() {
     ] {
         let dub = &told[&(utterance, target)];
         let lang = ["es", "fr"][usize::from(target)];
-        assert_eq!((dub.text.as_str(), text_of(&dub.samples)), (text, spoken(lang, &[text])));
+        assert_eq!(
+            (dub.text.as_str(), text_of(&dub.samples)),
+            (text, spoken(lang, &[text]))
+        );
         assert_eq!(dub.ends, [DONE]);
     }
 }
@@ -134,11 +47,18 @@ fn one_recognition_feeds_every_target_and_each_says_its_own_text() {
 fn the_first_clause_is_spoken_while_the_rest_is_translated() {
     let (started, first) = sync_channel(8);
     let first = Mutex::new(first);
-    let (base, _) = stages("en-es", Script::new(&[("talk", &["a first clause, then the second one"])]));
+    let (base, _) = stages(
+        "en-es",
+        Script::new(&[("talk", &["a first clause, then the second one"])]),
+    );
     let wait = move |so_far: &str| {
         if so_far.ends_with("then the second") {
             // Goes on when the voice has the first clause: were it spoken after the translation, never.
-            let heard: String = first.lock().unwrap().recv_timeout(PATIENCE).expect("the first clause is spoken");
+            let heard: String = first
+                .lock()
+                .unwrap()
+                .recv_timeout(PATIENCE)
+                .expect("the first clause is spoken");
             assert_eq!(heard, spoken("es", &["en es a first clause,"]));
         }
     };
@@ -191,7 +111,10 @@ fn what_was_said_in_the_wanted_language_is_left_as_it_is() {
     bench.submit("talk", 3, "en", &["es"]);
     let told = bench.take();
     assert_eq!(told[&(1, 0)].ends, [EMPTY]);
-    assert_eq!((&told[&(1, 1)].ends[..], told[&(1, 1)].text.as_str()), (&[DONE][..], "es en hola"));
+    assert_eq!(
+        (&told[&(1, 1)].ends[..], told[&(1, 1)].text.as_str()),
+        (&[DONE][..], "es en hola")
+    );
     assert_eq!(told[&(2, 0)].ends, [(Outcome::Failed, Some("unsupported_pair"))]);
     assert_eq!(told[&(3, 0)].ends, [EMPTY], "nothing was said");
 }
@@ -227,7 +150,10 @@ fn a_stage_that_fails_or_panics_costs_its_utterance_only() {
     let told = bench.take();
     assert_eq!(told[&(1, 0)].ends, [(Outcome::Failed, Some("engine_failed"))]);
     assert_eq!(told[&(2, 0)].ends, [(Outcome::Failed, Some("scripted"))]);
-    assert_eq!((told[&(3, 0)].text.as_str(), &told[&(3, 0)].ends[..]), ("en es still here", &[DONE][..]));
+    assert_eq!(
+        (told[&(3, 0)].text.as_str(), &told[&(3, 0)].ends[..]),
+        ("en es still here", &[DONE][..])
+    );
 }
 
 #[test]
@@ -300,7 +226,10 @@ fn a_stream_can_fill_its_own_queue_and_nobody_elses() {
     let told = bench.take();
     assert_eq!(told[&(1, 0)].ends, [DONE]);
     let refused = 1_000 + taken;
-    assert!(!told.contains_key(&(refused, 0)), "a job that was not taken has no events");
+    assert!(
+        !told.contains_key(&(refused, 0)),
+        "a job that was not taken has no events"
+    );
     assert_eq!(told.len() as u32, taken + 1);
 }
 
@@ -326,9 +255,15 @@ fn what_is_missing_is_said_until_it_is_there() {
     let (stages, _) = stages("en-es", Script::default());
     let there = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let engine = Cascade::start(settings("en-es"), Later(stages, Arc::clone(&there))).unwrap();
-    until("the problem is known", || matches!(engine.state(), Readiness::Failed(_)));
+    until("the problem is known", || {
+        matches!(engine.state(), Readiness::Failed(_))
+    });
     assert_eq!(engine.state(), Readiness::Failed("opus-mt-en-es is missing".into()));
-    assert!(engine.admit(0).is_err_and(|busy| busy.to_string().contains("opus-mt-en-es is missing")));
+    assert!(
+        engine
+            .admit(0)
+            .is_err_and(|busy| busy.to_string().contains("opus-mt-en-es is missing"))
+    );
     assert!(engine.supports("en", "es", None).is_err());
     there.store(true, Ordering::Relaxed);
     until("it is ready", || engine.state() == Readiness::Ready);
@@ -347,7 +282,10 @@ fn a_pair_that_is_not_there_is_answered_with_those_that_are() {
     let ok = |source, target| bench.engine.supports(source, target, None).is_ok();
     assert!(ok("en", "es") && ok("auto", "es") && ok("en-GB", "es-mx") && ok("fr", "en") && ok("it", "en"));
     let message = why("en", "ja", None).to_string();
-    assert!(message.contains("en-es, fr-en") && message.contains("recognised into en"), "{message}");
+    assert!(
+        message.contains("en-es, fr-en") && message.contains("recognised into en"),
+        "{message}"
+    );
     assert_eq!(why("en", "en-US", None).code(), "unsupported_pair");
     assert_eq!(why("en", "auto", None).code(), "unsupported_pair");
     let voice = why("en", "es", Some("eva"));

@@ -24,22 +24,24 @@ async fn serve(list: &str, load: impl Load) -> Server {
     Server { addr, lifecycle }
 }
 
-async fn get(server: &Server, path: &str) -> (u16, String) {
+pub(super) async fn get(server: &Server, path: &str) -> (u16, String) {
     let response = reqwest::get(server.url(path)).await.unwrap();
     (response.status().as_u16(), response.text().await.unwrap())
 }
 
-async fn ready(server: &Server) {
+pub(super) async fn ready(server: &Server) {
     let until_ready = async {
         while get(server, "/readyz").await.0 != 200 {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(DEADLINE, until_ready).await.expect("it becomes ready");
+    tokio::time::timeout(DEADLINE, until_ready)
+        .await
+        .expect("it becomes ready");
 }
 
 /// Three utterances, apart by more than the cascade's pause.
-fn speech() -> Vec<i16> {
+pub(super) fn speech() -> Vec<i16> {
     let phrase = || [voice(900), silence(900)].concat();
     [silence(300), phrase(), phrase(), phrase()].concat()
 }
@@ -60,7 +62,10 @@ async fn what_was_scripted_is_what_is_said() {
     assert_eq!(story.closed.as_ref().map(|closed| closed.0), Some(1000), "{story:?}");
     for (n, word) in ["one", "two", "three"].into_iter().enumerate() {
         let id = UtteranceId(n as u32 + 1);
-        assert_eq!((story.utterances[&id].text.as_str(), story.utterances[&id].lang.as_str()), (word, "en"));
+        assert_eq!(
+            (story.utterances[&id].text.as_str(), story.utterances[&id].lang.as_str()),
+            (word, "en")
+        );
         for (target, lang) in [(ES, "es"), (TargetId(1), "fr")] {
             let text = format!("en {lang} {word}");
             assert_eq!(story.dubs[&(target, id)].text, text);
@@ -79,7 +84,10 @@ async fn what_was_scripted_is_what_is_said() {
         "dub_lag_seconds_count 3",
         "engine_info{name=\"cascade\",device=\"cpu\"} 1",
     ] {
-        assert!(metrics.contains(&format!("dragoman_speech_{name}")), "{name}: {metrics}");
+        assert!(
+            metrics.contains(&format!("dragoman_speech_{name}")),
+            "{name}: {metrics}"
+        );
     }
 }
 
@@ -111,7 +119,10 @@ async fn two_streams_never_hear_each_other() {
             assert_eq!(text_of(pcm), spoken("es", &[&format!("en es {stream} says {n}")]));
         }
         let told = format!("{:?} {:?}", story.utterances, story.dubs);
-        assert!(told.contains(stream) && !told.contains(&format!("{other} says")), "{told}");
+        assert!(
+            told.contains(stream) && !told.contains(&format!("{other} says")),
+            "{told}"
+        );
     }
 }
 
@@ -137,7 +148,11 @@ async fn probes_answer_while_models_are_loaded_and_sessions_wait_outside() {
     let health: Value = serde_json::from_str(&body).unwrap();
     assert_eq!((status, &health["status"]), (200, &"loading".into()));
     assert_eq!(get(&server, "/readyz").await.0, 503);
-    let refused = server.connect(None, &negotiate::offer()).await.err().expect("a refusal");
+    let refused = server
+        .connect(None, &negotiate::offer())
+        .await
+        .err()
+        .expect("a refusal");
     assert_eq!(refused.status().as_u16(), 429);
     assert!(String::from_utf8_lossy(refused.body().as_deref().unwrap_or_default()).contains("loads its models"));
     go.send(()).unwrap();
@@ -161,12 +176,22 @@ async fn a_session_that_would_slow_the_others_down_is_refused_with_the_reason() 
     ready(&server).await;
     let mut first = server.client(&start(&["es"])).await;
     first.ready().await;
-    let refused = server.connect(None, &negotiate::offer()).await.err().expect("a refusal");
+    let refused = server
+        .connect(None, &negotiate::offer())
+        .await
+        .err()
+        .expect("a refusal");
     assert_eq!(refused.status().as_u16(), 429);
     let refusal = Refusal::parse(&refused.body().clone().unwrap_or_default());
-    assert!(matches!(&refusal, Refusal::Busy { message, .. } if message.contains("the thread speak")), "{refusal:?}");
+    assert!(
+        matches!(&refusal, Refusal::Busy { message, .. } if message.contains("the thread speak")),
+        "{refusal:?}"
+    );
     let (_, metrics) = get(&server, "/metrics").await;
-    assert!(metrics.contains("dragoman_speech_refused_total{reason=\"busy\"} 1"), "{metrics}");
+    assert!(
+        metrics.contains("dragoman_speech_refused_total{reason=\"busy\"} 1"),
+        "{metrics}"
+    );
     // The one that runs goes on.
     first.send(&speech(), 0, 320).await;
     first.end().await;

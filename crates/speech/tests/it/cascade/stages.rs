@@ -64,13 +64,23 @@ impl Recognise for Script {
         if let Some(stop) = (call.stopped)() {
             return Err(Failure::Stopped(stop));
         }
-        let text = self.lines.lock().unwrap().get_mut(call.stream).and_then(Vec::pop).unwrap_or_default();
+        let text = self
+            .lines
+            .lock()
+            .unwrap()
+            .get_mut(call.stream)
+            .and_then(Vec::pop)
+            .unwrap_or_default();
         if let Some(hook) = &self.on_call {
             hook(&text);
         }
         Ok(Heard {
             lang: speech.lang.unwrap_or(&self.detected).to_owned(),
-            text: if speech.into_english { format!("in English: {text}") } else { text },
+            text: if speech.into_english {
+                format!("in English: {text}")
+            } else {
+                text
+            },
             filtered: None,
         })
     }
@@ -94,7 +104,12 @@ impl Translate for Tags {
         self.pairs.has(from, to)
     }
 
-    fn translate(&self, sentence: &Sentence<'_>, call: &Call<'_>, on_text: &mut dyn FnMut(&str)) -> Result<String, Failure> {
+    fn translate(
+        &self,
+        sentence: &Sentence<'_>,
+        call: &Call<'_>,
+        on_text: &mut dyn FnMut(&str),
+    ) -> Result<String, Failure> {
         match sentence.text {
             "panic" => panic!("as the script says"),
             "fail" => return Err(Failure::failed("scripted", "as the script says")),

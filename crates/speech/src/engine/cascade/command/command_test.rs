@@ -79,7 +79,14 @@ fn spellings_are_read_and_shown_alike() {
     for text in ["command:espeak-ng -v es", "command-lines:a b", "command-nul:/x/y"] {
         assert_eq!(CommandLine::read(text).unwrap().to_string(), text);
     }
-    for bad in ["command:", "command: ", "command", "commands:x", "command-json:x", "command:a\0b"] {
+    for bad in [
+        "command:",
+        "command: ",
+        "command",
+        "commands:x",
+        "command-json:x",
+        "command:a\0b",
+    ] {
         assert_eq!(CommandLine::read(bad), None, "{bad:?}");
     }
 }
@@ -132,7 +139,10 @@ fn a_kept_program_gets_record_after_record() {
         assert_eq!(said, text);
         pids.push(pid.to_owned());
     }
-    assert!(pids[0] == pids[1] && pids[1] == pids[3], "one program serves a pair: {pids:?}");
+    assert!(
+        pids[0] == pids[1] && pids[1] == pids[3],
+        "one program serves a pair: {pids:?}"
+    );
     assert_ne!(pids[1], pids[2], "another pair has a program of its own");
     drop(stage);
     assert!(pids.iter().all(|pid| !lives(pid)), "nothing outlives the stage");
@@ -154,7 +164,9 @@ fn no_more_programs_are_kept_than_may_run() {
     let scripts = Scripts::new();
     let line = scripts.line("command-lines", "while read -r text; do echo $$; done", "");
     let stage = Translator::open(&line, LIMITS, pairs("en-es,en-fr,en-de")).unwrap();
-    let pids: Vec<String> = ["es", "fr", "de"].map(|to| translate(&stage, "x", to, &CALL).unwrap()).into();
+    let pids: Vec<String> = ["es", "fr", "de"]
+        .map(|to| translate(&stage, "x", to, &CALL).unwrap())
+        .into();
     assert!(!lives(&pids[0]), "three are one too many");
 }
 
@@ -201,7 +213,10 @@ fn a_cancelled_call_ends_at_once() {
         stream: "talk",
         stopped: &stopped,
     };
-    assert_eq!(translate(&stage, "x", "es", &call), Err(Failure::Stopped(Stop::Cancelled)));
+    assert_eq!(
+        translate(&stage, "x", "es", &call),
+        Err(Failure::Stopped(Stop::Cancelled))
+    );
 }
 
 #[test]

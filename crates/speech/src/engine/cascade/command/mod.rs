@@ -146,12 +146,17 @@ impl Recognise for Recogniser {
     }
 
     fn recognise(&self, speech: &Speech<'_>, call: &Call<'_>) -> Result<Heard, Failure> {
-        let lang = speech.lang.map(str::to_owned).or_else(|| self.languages.first().cloned());
+        let lang = speech
+            .lang
+            .map(str::to_owned)
+            .or_else(|| self.languages.first().cloned());
         let languages = Languages {
             source: lang.clone(),
             ..Languages::default()
         };
-        let text = self.runner.text_of(&languages, &self.runner.sound_record(speech.pcm), call)?;
+        let text = self
+            .runner
+            .text_of(&languages, &self.runner.sound_record(speech.pcm), call)?;
         Ok(Heard {
             lang: lang.unwrap_or_default(),
             text,
@@ -176,7 +181,8 @@ impl Translator {
 
 impl Stage for Translator {
     fn models(&self) -> Vec<Model> {
-        self.runner.models(self.pairs.0.iter().map(ToString::to_string).collect())
+        self.runner
+            .models(self.pairs.0.iter().map(ToString::to_string).collect())
     }
 
     fn place(&self) -> Place {
@@ -200,7 +206,8 @@ impl Translate for Translator {
             target: Some(sentence.to.to_owned()),
             voice: None,
         };
-        self.runner.text_of(&languages, &self.runner.record(sentence.text), call)
+        self.runner
+            .text_of(&languages, &self.runner.record(sentence.text), call)
     }
 }
 
@@ -263,31 +270,42 @@ impl Synthesise for Speaker {
         // Of a record: its first line, then how many bytes are to come.
         let (mut first, mut left) = (Vec::new(), None);
         let mut total = 0;
-        self.runner.call(&languages, &self.runner.record(line.text), call, &mut |mut bytes| {
-            if !once && left.is_none() {
-                let end = bytes.iter().position(|byte| *byte == mark);
-                first.extend_from_slice(&bytes[..end.unwrap_or(bytes.len())]);
-                let Some(end) = end else {
-                    return if first.len() > 20 { Err(self.no_length()) } else { Ok(false) };
-                };
-                bytes = &bytes[end + 1..];
-                let length = std::str::from_utf8(&first).ok().and_then(|text| text.trim().parse::<usize>().ok());
-                left = Some(length.ok_or_else(|| self.no_length())?);
-            }
-            if let Some(left) = &mut left {
-                bytes = &bytes[..bytes.len().min(*left)];
-                *left -= bytes.len();
-            }
-            total += bytes.len();
-            if total > MOST_SOUND {
-                return Err(self.runner.useless("wrote more sound than a clause can have"));
-            }
-            sound.push(bytes, &mut samples).map_err(|why| self.runner.useless(&format!("wrote {why}")))?;
-            on_pcm(&samples);
-            samples.clear();
-            Ok(left == Some(0))
-        })?;
-        sound.finish(&mut samples).map_err(|why| self.runner.useless(&format!("wrote {why}")))?;
+        self.runner
+            .call(&languages, &self.runner.record(line.text), call, &mut |mut bytes| {
+                if !once && left.is_none() {
+                    let end = bytes.iter().position(|byte| *byte == mark);
+                    first.extend_from_slice(&bytes[..end.unwrap_or(bytes.len())]);
+                    let Some(end) = end else {
+                        return if first.len() > 20 {
+                            Err(self.no_length())
+                        } else {
+                            Ok(false)
+                        };
+                    };
+                    bytes = &bytes[end + 1..];
+                    let length = std::str::from_utf8(&first)
+                        .ok()
+                        .and_then(|text| text.trim().parse::<usize>().ok());
+                    left = Some(length.ok_or_else(|| self.no_length())?);
+                }
+                if let Some(left) = &mut left {
+                    bytes = &bytes[..bytes.len().min(*left)];
+                    *left -= bytes.len();
+                }
+                total += bytes.len();
+                if total > MOST_SOUND {
+                    return Err(self.runner.useless("wrote more sound than a clause can have"));
+                }
+                sound
+                    .push(bytes, &mut samples)
+                    .map_err(|why| self.runner.useless(&format!("wrote {why}")))?;
+                on_pcm(&samples);
+                samples.clear();
+                Ok(left == Some(0))
+            })?;
+        sound
+            .finish(&mut samples)
+            .map_err(|why| self.runner.useless(&format!("wrote {why}")))?;
         on_pcm(&samples);
         Ok(())
     }
@@ -295,7 +313,8 @@ impl Synthesise for Speaker {
 
 impl Speaker {
     fn no_length(&self) -> Failure {
-        self.runner.useless("wrote no line with the number of bytes before its sound")
+        self.runner
+            .useless("wrote no line with the number of bytes before its sound")
     }
 }
 

@@ -107,7 +107,10 @@ impl Process {
                 return Err(Failure::Stopped(stop));
             }
             if Instant::now() >= deadline {
-                return Err(Failure::failed(COMMAND_TIMED_OUT, format!("{} took too long", self.name)));
+                return Err(Failure::failed(
+                    COMMAND_TIMED_OUT,
+                    format!("{} took too long", self.name),
+                ));
             }
             if input.is_empty() && last {
                 self.stdin = None;
@@ -180,7 +183,9 @@ impl Process {
     fn read(&mut self, on_output: &mut dyn FnMut(&[u8]) -> Result<bool, Failure>) -> Result<bool, Failure> {
         let mut chunk = [0; CHUNK];
         loop {
-            let Some(stdout) = &mut self.stdout else { return Ok(false) };
+            let Some(stdout) = &mut self.stdout else {
+                return Ok(false);
+            };
             match stdout.read(&mut chunk) {
                 Ok(0) => self.stdout = None,
                 Ok(count) => {

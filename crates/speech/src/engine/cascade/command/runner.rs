@@ -88,7 +88,9 @@ impl Runner {
             Some(mut process) => match process.exchange(input, false, deadline, call, &mut on_output) {
                 Ok(()) => return Ok(self.give_back(languages, process)),
                 // It may have ended long ago, between two utterances.
-                Err(Failure::Failed { code, .. }) if code == COMMAND_FAILED && !answered.get() => self.start(languages)?,
+                Err(Failure::Failed { code, .. }) if code == COMMAND_FAILED && !answered.get() => {
+                    self.start(languages)?
+                }
                 Err(failure) => return Err(failure),
             },
             None => self.start(languages)?,

@@ -60,7 +60,10 @@ impl Sound {
         let samples: Vec<i16> = self.rest[..take]
             .chunks_exact(frame)
             .map(|frame| {
-                let sum: i32 = frame.chunks_exact(2).map(|s| i32::from(i16::from_le_bytes([s[0], s[1]]))).sum();
+                let sum: i32 = frame
+                    .chunks_exact(2)
+                    .map(|s| i32::from(i16::from_le_bytes([s[0], s[1]])))
+                    .sum();
                 (sum / format.channels as i32) as i16
             })
             .collect();
@@ -124,7 +127,9 @@ fn header(bytes: &[u8]) -> Result<Option<(Format, usize)>, String> {
                 };
                 // 0xfffe: the extensible form, whose samples are the same.
                 if !matches!(kind, 1 | 0xfffe) || bits != 16 || !(1..=8).contains(&channels) {
-                    return Err(format!("a WAV of format {kind} with {bits} bits and {channels} channels, not 16-bit PCM"));
+                    return Err(format!(
+                        "a WAV of format {kind} with {bits} bits and {channels} channels, not 16-bit PCM"
+                    ));
                 }
                 found = Some((usize::from(channels), rate));
             }
@@ -201,7 +206,11 @@ mod tests {
         }
         let mut file = wav(&[1, 2, 3], 24_000, 1, 6);
         file.extend(b"LIST\x04\0\0\0abcd");
-        assert_eq!(decode(&file, 3).unwrap(), [1, 2, 3], "what stands behind the sound is not sound");
+        assert_eq!(
+            decode(&file, 3).unwrap(),
+            [1, 2, 3],
+            "what stands behind the sound is not sound"
+        );
     }
 
     #[test]

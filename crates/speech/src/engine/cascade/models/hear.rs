@@ -52,7 +52,11 @@ impl Recognise for Ears {
         let cancelled = || (call.stopped)().is_some();
         let ask = Ask {
             language: speech.lang.map(primary),
-            task: if speech.into_english { Task::Translate } else { Task::Transcribe },
+            task: if speech.into_english {
+                Task::Translate
+            } else {
+                Task::Transcribe
+            },
             prompt: speech.prompt,
             cancelled: &cancelled,
         };

@@ -13,7 +13,7 @@ use dragoman_models::store::{Store, manifest};
 use super::super::DUB_RATE;
 use super::super::load::Choice;
 use super::super::stage::{Call, Failure, Line, Stage, Synthesise, same};
-use super::{Models, described, failure, shown, stopped};
+use super::{Models, failure, shown, stopped};
 use crate::engine::{Model, Voice as Described};
 
 const _: () = assert!(SAMPLE_RATE == DUB_RATE, "what is spoken is sent as it is");
@@ -53,7 +53,11 @@ impl Voices {
                 Err(problem) => problems.push(problem),
             }
         }
-        if problems.is_empty() { Ok(loaded) } else { Err(problems.join("; ")) }
+        if problems.is_empty() {
+            Ok(loaded)
+        } else {
+            Err(problems.join("; "))
+        }
     }
 
     fn find(&self, lang: &str) -> Option<&Tongue> {
@@ -62,8 +66,12 @@ impl Voices {
 }
 
 fn one(models: &Models, choice: Option<&Choice>, lang: &str) -> Result<(Tongue, Model), String> {
-    let name = manifest::pocket_name(lang)
-        .ok_or_else(|| format!("tts: no built-in voice speaks {lang:?}; there are: {}", pocket::NAMES.join(", ")))?;
+    let name = manifest::pocket_name(lang).ok_or_else(|| {
+        format!(
+            "tts: no built-in voice speaks {lang:?}; there are: {}",
+            pocket::NAMES.join(", ")
+        )
+    })?;
     let (files, model, known) = match choice {
         Some(Choice::Directory(dir)) => {
             let dir = of_language(dir, lang);
@@ -76,10 +84,11 @@ fn one(models: &Models, choice: Option<&Choice>, lang: &str) -> Result<(Tongue, 
         _ => {
             let files = models.store.pocket(name).map_err(|missing| missing.to_string())?;
             let known = models.store.voices(name).map_err(|missing| missing.to_string())?;
-            (files, described(&format!("pocket-{name}"), "tts"), known)
+            (files, models.described(&format!("pocket-{name}"), "tts"), known)
         }
     };
-    let tts = PocketTts::load(name, &files, &models.device, models.precision()).map_err(|error| format!("tts: {error}"))?;
+    let tts =
+        PocketTts::load(name, &files, &models.device, models.precision()).map_err(|error| format!("tts: {error}"))?;
     // Voices of the cache have licences that are known; those of a directory are its owner's.
     let described: Vec<Described> = if known.is_empty() {
         let names = tts.voices().map_err(|error| format!("tts: {error}"))?;
@@ -145,7 +154,8 @@ impl Synthesise for Voices {
     }
 
     fn has_voice(&self, lang: &str, voice: &str) -> bool {
-        self.find(lang).is_some_and(|tongue| tongue.names.iter().any(|name| name == voice))
+        self.find(lang)
+            .is_some_and(|tongue| tongue.names.iter().any(|name| name == voice))
     }
 
     fn voices(&self, lang: &str) -> Vec<String> {
