@@ -37,7 +37,7 @@ impl Bench {
             engine,
             sender: Some(sender),
             events,
-            pub(super) cancels: BTreeMap::new(),
+            cancels: BTreeMap::new(),
         }
     }
 
