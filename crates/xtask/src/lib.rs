@@ -19,6 +19,7 @@ mod install;
 mod interrupt;
 mod needs;
 pub mod ports;
+mod ready;
 pub mod stack;
 mod up;
 

@@ -15,14 +15,10 @@ use serde_json::Value;
 pub(crate) use self::programs::bin_dir;
 pub use self::programs::{binary, chromium, has_apt, has_mediamtx, has_speech_chain, repository};
 use crate::child::Child;
-use crate::http;
 use crate::ports::{self, Ports};
+use crate::{http, ready};
 
-/// From the start of the processes until all of them say that they are ready.
-const READY_WITHIN: Duration = Duration::from_secs(20);
-/// The same where models are loaded and tried first, some gigabytes on a slow disk.
-const MODELS_READY_WITHIN: Duration = Duration::from_secs(300);
-const POLL: Duration = Duration::from_millis(15);
+pub(crate) const SPEECH: &str = "speech";
 /// Another process can take a free port between our look and our child's.
 const ATTEMPTS_ON_FREE_PORTS: usize = 3;
 
@@ -81,7 +77,7 @@ impl Service {
     fn name(self) -> &'static str {
         match self {
             Self::Media => "media",
-            Self::Speech => "speech",
+            Self::Speech => SPEECH,
             Self::Router => "router",
         }
     }
@@ -175,43 +171,12 @@ impl Stack {
     }
 
     fn wait_until_ready(&mut self, started: Instant) -> Result<()> {
-        let mut waiting = vec![
+        let waiting = vec![
             ("router", format!("{}/v3/info", self.router_api_url())),
-            ("speech", format!("http://127.0.0.1:{}/readyz", self.ports.speech)),
+            (SPEECH, format!("http://127.0.0.1:{}/readyz", self.ports.speech)),
             ("media", format!("{}/readyz", self.media_url())),
         ];
-        loop {
-            for child in &mut self.children {
-                child.check()?;
-            }
-            let mut loads = false;
-            for (name, url) in std::mem::take(&mut waiting) {
-                match http::status_and_json(&url) {
-                    Ok((200, _)) => {}
-                    // It would try again, but whoever waits here wants to know.
-                    Ok((_, body)) if name == "speech" && body["status"] == "failed" => {
-                        bail!(
-                            "speech cannot dub: {}",
-                            body["problem"].as_str().unwrap_or("no reason is given")
-                        );
-                    }
-                    Ok((_, body)) => {
-                        loads |= body["status"] == "loading";
-                        waiting.push((name, url));
-                    }
-                    Err(_) => waiting.push((name, url)),
-                }
-            }
-            let Some((name, url)) = waiting.first() else {
-                return Ok(());
-            };
-            let limit = if loads { MODELS_READY_WITHIN } else { READY_WITHIN };
-            if started.elapsed() > limit {
-                let tail = self.children.iter().map(Child::tail).collect::<Vec<_>>().join("\n");
-                bail!("{name} was not ready within {limit:?} ({url})\n{tail}");
-            }
-            std::thread::sleep(POLL);
-        }
+        ready::wait(&mut self.children, waiting, started)
     }
 
     /// Fails, with the end of its log, when one of the services has ended.

@@ -40,6 +40,63 @@ fn bad_configuration_is_64_and_lists_every_problem() {
 }
 
 #[test]
+fn a_device_that_is_not_there_is_64_and_never_replaced() {
+    let program = "command:true";
+    for device in ["cuda", "metal"] {
+        let output = run(
+            &[],
+            &[
+                ("SPEECH_ENGINE", "cascade"),
+                ("SPEECH_DEVICE", device),
+                ("SPEECH_LISTEN", "127.0.0.1:0"),
+                ("SPEECH_ASR", program),
+                ("SPEECH_MT", program),
+                ("SPEECH_TTS", program),
+            ],
+        );
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(64), "{text}");
+        assert!(text.contains("SPEECH_DEVICE") && text.contains(device), "{text}");
+    }
+}
+
+#[test]
+fn programs_do_not_learn_the_services_secrets() {
+    let dir = tempfile::tempdir().unwrap();
+    let (script, told) = (dir.path().join("hear.sh"), dir.path().join("told"));
+    let text = format!("cat >/dev/null; env > {0}.new; mv {0}.new {0}", told.display());
+    std::fs::write(&script, text).unwrap();
+    let program = format!("command:sh {}", script.display());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_dragoman-speech"))
+        .env_clear()
+        .envs([
+            ("PATH", &*std::env::var("PATH").unwrap()),
+            ("SPEECH_LISTEN", "127.0.0.1:0"),
+            ("SPEECH_ENGINE", "cascade"),
+            ("SPEECH_KEY", "a-secret-key"),
+            ("HF_TOKEN", "a-secret-token"),
+            ("SPEECH_ASR", &program),
+            ("SPEECH_MT", "command:cat"),
+            ("SPEECH_TTS", "command:cat"),
+        ])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let deadline = std::time::Instant::now() + crate::client::DEADLINE;
+    while !told.exists() && std::time::Instant::now() < deadline {
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let told = std::fs::read_to_string(told).unwrap();
+    assert!(
+        told.contains("DRAGOMAN_STAGE=asr") && told.contains("DRAGOMAN_SOURCE=en"),
+        "{told}"
+    );
+    assert!(!told.contains("a-secret"), "{told}");
+}
+
+#[test]
 fn good_configuration_is_0() {
     let output = run(
         &["--check-config"],

@@ -29,6 +29,7 @@ mod queue;
 mod saying;
 mod shared;
 pub mod stage;
+mod warm;
 mod work;
 
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use dragoman_protocol::{LagMs, TargetId};
 
 use super::dub::Dub;
-use super::meters::{ASR, Crew, MT, Meters, TTS, too_many};
+use super::meters::{ASR, Crew, MT, Meters, STAGES, TTS, too_many};
 use super::queue::Queue;
 use super::saying::{Estimates, Part, Saying};
 use super::{DUB_RATE, MOST_JOBS, MOST_OF_A_STREAM, Settings, Stages, cuts, work};
@@ -185,7 +185,7 @@ impl Shared {
         // What a panic drops ends as failed, and the next task is not to suffer for it.
         let outcome = catch_unwind(AssertUnwindSafe(|| work::perform(self, loaded, crew, task)));
         if outcome.is_err() {
-            tracing::error!(stream = %key.0, stage, "a stage panicked");
+            tracing::error!(stream = %key.0, stage = STAGES[stage], "a stage panicked");
             self.meters.failed(stage);
         }
         self.queues()[stage].done(key);
@@ -221,9 +221,15 @@ impl Shared {
         self.meters.waiting(stage, queues[stage].len());
         drop(queues);
         let waited = since.elapsed();
-        if waited > BEHIND {
+        // A sound that was handed in as a whole waits for itself.
+        if waited > BEHIND && !key.0.is_empty() {
             let stream = &*key.0;
-            tracing::warn!(stream, stage, waited_ms = waited.as_millis(), "the engine is behind");
+            tracing::warn!(
+                stream,
+                stage = STAGES[stage],
+                waited_ms = waited.as_millis(),
+                "the engine is behind"
+            );
             *self.behind.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), waited));
         }
         Some((key, task))

@@ -24,12 +24,12 @@ async fn serve(list: &str, load: impl Load) -> Server {
     Server { addr, lifecycle }
 }
 
-async fn get(server: &Server, path: &str) -> (u16, String) {
+pub(super) async fn get(server: &Server, path: &str) -> (u16, String) {
     let response = reqwest::get(server.url(path)).await.unwrap();
     (response.status().as_u16(), response.text().await.unwrap())
 }
 
-async fn ready(server: &Server) {
+pub(super) async fn ready(server: &Server) {
     let until_ready = async {
         while get(server, "/readyz").await.0 != 200 {
             tokio::task::yield_now().await;
@@ -41,7 +41,7 @@ async fn ready(server: &Server) {
 }
 
 /// Three utterances, apart by more than the cascade's pause.
-fn speech() -> Vec<i16> {
+pub(super) fn speech() -> Vec<i16> {
     let phrase = || [voice(900), silence(900)].concat();
     [silence(300), phrase(), phrase(), phrase()].concat()
 }

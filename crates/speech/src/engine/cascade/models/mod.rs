@@ -68,7 +68,7 @@ impl Models {
                     _ => "whisper-large-v3-turbo",
                 };
                 let files = self.store.whisper(name).map_err(|missing| missing.to_string())?;
-                Ears::load(described(name, "asr"), &files, self)?
+                Ears::load(self.described(name, "asr"), &files, self)?
             }
         };
         self.into_english = ears.into_english();
@@ -91,21 +91,21 @@ impl Models {
             Precision::Full
         }
     }
-}
 
-/// What the manifest says of a model.
-fn described(name: &str, stage: &'static str) -> Model {
-    match manifest::find(name) {
-        Ok(found) => Model {
-            attribution: (!found.attribution.is_empty()).then(|| found.attribution.to_owned()),
-            revision: found.parts.first().map(|part| part.revision.to_owned()),
-            stage: Some(stage),
-            ..Model::new(found.name, found.licence)
-        },
-        Err(_) => Model {
-            stage: Some(stage),
-            ..Model::new(name, "NOASSERTION")
-        },
+    /// What the manifest says of a model, and the lock of its files.
+    fn described(&self, name: &str, stage: &'static str) -> Model {
+        match manifest::find(name) {
+            Ok(found) => Model {
+                attribution: (!found.attribution.is_empty()).then(|| found.attribution.to_owned()),
+                revision: self.store.commit(&found),
+                stage: Some(stage),
+                ..Model::new(found.name, found.licence)
+            },
+            Err(_) => Model {
+                stage: Some(stage),
+                ..Model::new(name, "NOASSERTION")
+            },
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use dragoman_models::store::{Store, manifest};
 use super::super::DUB_RATE;
 use super::super::load::Choice;
 use super::super::stage::{Call, Failure, Line, Stage, Synthesise, same};
-use super::{Models, described, failure, shown, stopped};
+use super::{Models, failure, shown, stopped};
 use crate::engine::{Model, Voice as Described};
 
 const _: () = assert!(SAMPLE_RATE == DUB_RATE, "what is spoken is sent as it is");
@@ -84,7 +84,7 @@ fn one(models: &Models, choice: Option<&Choice>, lang: &str) -> Result<(Tongue, 
         _ => {
             let files = models.store.pocket(name).map_err(|missing| missing.to_string())?;
             let known = models.store.voices(name).map_err(|missing| missing.to_string())?;
-            (files, described(&format!("pocket-{name}"), "tts"), known)
+            (files, models.described(&format!("pocket-{name}"), "tts"), known)
         }
     };
     let tts =
