@@ -15,7 +15,12 @@ pub(crate) fn run(figures: &mut Figures, rounds: usize) -> anyhow::Result<()> {
     let weights: Vec<Tensor> = (0..LAYERS)
         .map(|_| Tensor::randn(0f32, 0.02, (OUTPUTS, INPUTS), &Device::Cpu))
         .collect::<Result<_, _>>()?;
-    let layers = |precision| weights.iter().map(|weight| Linear::new(weight, None, precision)).collect::<Result<Vec<_>, _>>();
+    let layers = |precision| {
+        weights
+            .iter()
+            .map(|weight| Linear::new(weight, None, precision))
+            .collect::<Result<Vec<_>, _>>()
+    };
     let (q8, full) = (layers(Precision::Q8)?, layers(Precision::Full)?);
     let candle_q8: Vec<QMatMul> = weights
         .iter()

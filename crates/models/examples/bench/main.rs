@@ -1,5 +1,6 @@
 //! Times the models with full-size random weights, which cost what real ones cost: one part, named by the first argument, in how
-//! many rounds by the second. `cargo xtask bench speech` runs the parts, each in a process of its own, and makes the table.
+//! many rounds by the second; with none it only tells the memory. `cargo xtask bench speech` runs the parts, each in a process of
+//! its own, and makes the table.
 //!
 //! What is compared is timed in turn, round by round, so that a busy machine slows both. The output is one JSON object.
 
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 
 use measure::Figures;
 
-/// How whisper's own measure of an utterance relates to its length: (seconds, tokens).
+/// Utterances: (seconds, tokens) of ordinary speech.
 const UTTERANCES: [(usize, usize); 2] = [(2, 10), (5, 19)];
 
 fn main() -> ExitCode {

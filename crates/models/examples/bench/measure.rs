@@ -20,7 +20,12 @@ struct Figure {
 
 impl Figures {
     /// Runs it once and keeps how long that took.
-    pub(crate) fn time<T>(&mut self, what: &str, who: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    pub(crate) fn time<T>(
+        &mut self,
+        what: &str,
+        who: &str,
+        work: impl FnOnce() -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
         let begun = Instant::now();
         let result = std::hint::black_box(work()?);
         self.add(what, who, begun.elapsed());
@@ -34,7 +39,11 @@ impl Figures {
 
     /// Keeps a value.
     pub(crate) fn value(&mut self, what: &str, who: &str, value: f64) {
-        match self.values.iter_mut().find(|figure| figure.what == what && figure.who == who) {
+        match self
+            .values
+            .iter_mut()
+            .find(|figure| figure.what == what && figure.who == who)
+        {
             Some(figure) => figure.values.push(value),
             None => self.values.push(Figure {
                 what: what.to_owned(),
@@ -45,11 +54,17 @@ impl Figures {
     }
 
     /// Loads something and keeps by how much the process has grown, where the system tells.
-    pub(crate) fn load<T>(&mut self, what: &str, who: &str, load: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    pub(crate) fn load<T>(
+        &mut self,
+        what: &str,
+        who: &str,
+        load: impl FnOnce() -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
         let before = resident();
         let loaded = load()?;
         if let (Some(before), Some(after)) = (before, resident()) {
-            self.memory.push(json!({"what": what, "who": who, "mb": after - before}));
+            self.memory
+                .push(json!({"what": what, "who": who, "mb": after - before}));
         }
         Ok(loaded)
     }

@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
+use dragoman_models::Device;
 use dragoman_models::linear::Precision;
 use dragoman_models::pocket::{self, Noise};
-use dragoman_models::Device;
 
 use crate::UTTERANCES;
 use crate::measure::Figures;
@@ -40,8 +40,16 @@ pub(crate) fn run(figures: &mut Figures, rounds: usize) -> anyhow::Result<()> {
                 let speed = steps / FRAMES_PER_SECOND / took.total.as_secs_f64();
                 figures.add(&format!("pocket-tts whole, {seconds} s{how}"), who, took.total);
                 figures.add(&format!("pocket-tts first audio{how}"), who, took.first_pcm);
-                figures.value(&format!("pocket-tts LM step{how}"), who, took.lm.as_secs_f64() / (steps - 1.0));
-                figures.value(&format!("pocket-tts Mimi frame{how}"), who, took.decoder.as_secs_f64() / steps);
+                figures.value(
+                    &format!("pocket-tts LM step{how}"),
+                    who,
+                    took.lm.as_secs_f64() / (steps - 1.0),
+                );
+                figures.value(
+                    &format!("pocket-tts Mimi frame{how}"),
+                    who,
+                    took.decoder.as_secs_f64() / steps,
+                );
                 figures.value(&format!("pocket-tts times real time{how}"), who, speed);
             }
         }

@@ -13,7 +13,10 @@ pub(crate) fn run(figures: &mut Figures, rounds: usize) -> anyhow::Result<()> {
     for _ in 0..rounds {
         // An end comes after the source's tokens, and what is said is a little longer.
         let utterances = UTTERANCES.map(|(seconds, tokens)| (format!("opus-mt, {seconds} s"), tokens + 1, tokens + 2));
-        for (what, source, said) in utterances.into_iter().chain([("opus-mt, 14 to 16 tokens".into(), 14, 16)]) {
+        for (what, source, said) in utterances
+            .into_iter()
+            .chain([("opus-mt, 14 to 16 tokens".into(), 14, 16)])
+        {
             for (who, model) in [("q8", &q8), ("f32", &full)] {
                 figures.time(&what, who, || Ok(model.rehearse(source, said)?))?;
             }

@@ -7,9 +7,9 @@ use std::time::Instant;
 use candle_core::{DType, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::whisper as candle;
+use dragoman_models::Device;
 use dragoman_models::linear::Precision;
 use dragoman_models::whisper::{Mel, Size, Whisper, tensors, weights};
-use dragoman_models::Device;
 
 use crate::UTTERANCES;
 use crate::measure::Figures;
@@ -22,8 +22,12 @@ const PROMPT: usize = 4;
 pub(crate) fn run(figures: &mut Figures, rounds: usize) -> anyhow::Result<()> {
     let device = Device::cpu();
     let mut theirs = Candle::new(figures, &device)?;
-    let q8 = figures.load("whisper-base", "q8", || Ok(Whisper::random(Size::Base, &device, Precision::Q8)?))?;
-    let full = figures.load("whisper-base", "f32", || Ok(Whisper::random(Size::Base, &device, Precision::Full)?))?;
+    let q8 = figures.load("whisper-base", "q8", || {
+        Ok(Whisper::random(Size::Base, &device, Precision::Q8)?)
+    })?;
+    let full = figures.load("whisper-base", "f32", || {
+        Ok(Whisper::random(Size::Base, &device, Precision::Full)?)
+    })?;
     let mel = Mel::new(80);
     for round in 0..rounds {
         let two = sound(2);
@@ -39,7 +43,11 @@ pub(crate) fn run(figures: &mut Figures, rounds: usize) -> anyhow::Result<()> {
                 let took = model.rehearse(&pcm, tokens)?;
                 figures.add(&whole, who, took.whole());
                 figures.add(&encoder, who, took.encoder);
-                figures.add(&format!("whisper-base token, {seconds} s"), who, took.decoder / (tokens as u32 + 1));
+                figures.add(
+                    &format!("whisper-base token, {seconds} s"),
+                    who,
+                    took.decoder / (tokens as u32 + 1),
+                );
             }
             theirs.hear(figures, &pcm, tokens, [&whole, &encoder])?;
         }
@@ -110,7 +118,13 @@ impl Candle {
     }
 
     /// Its greedy decoder works the whole text out anew for each token.
-    fn hear(&mut self, figures: &mut Figures, pcm: &[f32], tokens: usize, [whole, encoder]: [&str; 2]) -> anyhow::Result<()> {
+    fn hear(
+        &mut self,
+        figures: &mut Figures,
+        pcm: &[f32],
+        tokens: usize,
+        [whole, encoder]: [&str; 2],
+    ) -> anyhow::Result<()> {
         let begun = Instant::now();
         let mel = self.mel(pcm);
         let frames = mel.len() / self.config.num_mel_bins;

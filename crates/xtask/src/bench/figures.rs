@@ -22,11 +22,9 @@ struct Figure {
 }
 
 impl Figures {
-    /// Adds one part's report.
-    pub(crate) fn add(&mut self, report: &Value) -> Result<()> {
-        let list = |name: &str| report[name].as_array().cloned().unwrap_or_default();
-        let text = |figure: &Value, name: &str| figure[name].as_str().map(str::to_owned).context("no name");
-        for figure in list("values") {
+    /// Adds the durations of one part's report.
+    pub(crate) fn times(&mut self, report: &Value) -> Result<()> {
+        for figure in report["values"].as_array().into_iter().flatten() {
             let mut values: Vec<f64> = figure["values"]
                 .as_array()
                 .context("no values")?
@@ -35,18 +33,23 @@ impl Figures {
                 .collect();
             values.sort_by(f64::total_cmp);
             self.times.push(Figure {
-                what: text(&figure, "what")?,
-                who: text(&figure, "who")?,
+                what: text(figure, "what")?,
+                who: text(figure, "who")?,
                 median: *values.get(values.len() / 2).context("no value")?,
                 least: values[0],
                 count: values.len(),
             });
         }
-        for figure in list("memory") {
+        Ok(())
+    }
+
+    /// Adds the memory of one part's report.
+    pub(crate) fn memory(&mut self, report: &Value) -> Result<()> {
+        for figure in report["memory"].as_array().into_iter().flatten() {
             let mb = figure["mb"].as_f64().context("no memory")?;
             self.memory.push(Figure {
-                what: text(&figure, "what")?,
-                who: text(&figure, "who")?,
+                what: text(figure, "what")?,
+                who: text(figure, "who")?,
                 median: mb,
                 least: mb,
                 count: 1,
@@ -60,15 +63,19 @@ impl Figures {
         find(&self.times, what, who).map(|figure| figure.median)
     }
 
-    /// Median times in ms and memory in MB, ours first, with how many times longer the others took.
+    /// Median (and least) times in ms and memory in MB, ours first, with how many times longer the others took.
     pub(crate) fn table(&self) -> String {
-        let mut table = Table::new(&self.times, "median, ms");
+        let mut table = Table::new(&self.times, "median (least), ms");
         for what in names(&self.times) {
             let speed = what.contains("times real time");
-            let shown = |median: f64| match (speed, median * 1e3) {
-                (true, _) => format!("{median:.2} x"),
+            let number = |value: f64| match (speed, value * 1e3) {
+                (true, _) => format!("{value:.2}"),
                 (_, ms) if ms < 10.0 => format!("{ms:.3}"),
                 (_, ms) => format!("{ms:.1}"),
+            };
+            let shown = |who: &str| {
+                let figure = find(&self.times, what, who)?;
+                Some(format!("{} ({})", number(figure.median), number(figure.least)))
             };
             let ours = self.median(what, "q8").or(self.median(what, "f32"));
             let against = |who: &[&str]| {
@@ -80,7 +87,7 @@ impl Figures {
                 }
             };
             let ratios = [against(&["candle q8", "candle f32"]), against(&["python"])];
-            table.row(what, |who| self.median(what, who).map(shown), ratios);
+            table.row(what, shown, ratios);
         }
         let mut memory = Table::new(&self.memory, "memory, MB");
         for what in names(&self.memory) {
@@ -114,6 +121,10 @@ impl Figures {
     }
 }
 
+fn text(figure: &Value, name: &str) -> Result<String> {
+    figure[name].as_str().map(str::to_owned).context("no name")
+}
+
 fn find<'a>(figures: &'a [Figure], what: &str, who: &str) -> Option<&'a Figure> {
     figures.iter().find(|figure| figure.what == what && figure.who == who)
 }
@@ -138,8 +149,10 @@ struct Table {
 impl Table {
     /// With the columns that have a figure at all.
     fn new(figures: &[Figure], title: &str) -> Self {
-        let columns: Vec<&str> =
-            COLUMNS.into_iter().filter(|column| figures.iter().any(|figure| figure.who == *column)).collect();
+        let columns: Vec<&str> = COLUMNS
+            .into_iter()
+            .filter(|column| figures.iter().any(|figure| figure.who == *column))
+            .collect();
         let mut head = vec![title.to_owned()];
         head.extend(columns.iter().map(|column| (*column).to_owned()));
         for other in ["candle", "python"] {
@@ -166,7 +179,13 @@ impl Table {
 
     fn finish(&self) -> String {
         let columns = self.lines[0].len();
-        let width = |column: usize| self.lines.iter().map(|line| line[column].len()).max().unwrap_or_default();
+        let width = |column: usize| {
+            self.lines
+                .iter()
+                .map(|line| line[column].len())
+                .max()
+                .unwrap_or_default()
+        };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let mut text = String::new();
         for line in &self.lines {
@@ -198,7 +217,8 @@ mod tests {
             ],
             "memory": [{"what": "model", "who": "q8", "mb": 80.0}],
         });
-        figures.add(&report).unwrap();
+        figures.times(&report).unwrap();
+        figures.memory(&report).unwrap();
         figures
     }
 
@@ -210,17 +230,28 @@ mod tests {
         let table = figures.table();
         let cells = |name: &str| {
             let line = table.lines().find(|line| line.starts_with(name)).unwrap();
-            line[name.len()..].split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+            line[name.len()..]
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
         };
-        assert_eq!(cells("median, ms"), ["q8", "candle", "f32", "candle/ours"]);
-        assert_eq!(cells("step"), ["2.000", "20.0", "10.0"]);
-        assert_eq!(cells("times real time"), ["3.00", "x", "1.50", "x", "2.0"]);
+        assert_eq!(cells("median (least), ms"), ["q8", "candle", "f32", "candle/ours"]);
+        assert_eq!(cells("step"), ["2.000", "(1.000)", "20.0", "(20.0)", "10.0"]);
+        assert_eq!(cells("times real time"), ["3.00", "(3.00)", "1.50", "(1.50)", "2.0"]);
         assert_eq!(cells("model"), ["80"]);
     }
 
     #[test]
     fn what_is_not_a_report_is_an_error() {
-        assert!(Figures::default().add(&json!({"values": [{"what": "step", "who": "q8", "values": []}]})).is_err());
-        assert!(Figures::default().add(&json!({"values": [{"values": [1.0]}]})).is_err());
+        assert!(
+            Figures::default()
+                .times(&json!({"values": [{"what": "step", "who": "q8", "values": []}]}))
+                .is_err()
+        );
+        assert!(
+            Figures::default()
+                .times(&json!({"values": [{"values": [1.0]}]}))
+                .is_err()
+        );
     }
 }

@@ -5,7 +5,16 @@ use std::fs;
 use serde_json::{Value, json};
 
 /// Instruction sets that make a difference to the models.
-const FLAGS: [&str; 8] = ["avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "asimd", "asimddp"];
+const FLAGS: [&str; 8] = [
+    "avx",
+    "avx2",
+    "fma",
+    "avx512f",
+    "avx512_vnni",
+    "avx_vnni",
+    "asimd",
+    "asimddp",
+];
 
 /// Processor, cores, instruction sets; what the system does not tell is left out.
 pub(crate) fn describe() -> Value {
@@ -28,5 +37,10 @@ pub(crate) fn describe() -> Value {
 
 /// How busy the machine is: the load average of the last minute.
 pub(crate) fn load() -> Option<f64> {
-    fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
+    fs::read_to_string("/proc/loadavg")
+        .ok()?
+        .split_whitespace()
+        .next()?
+        .parse()
+        .ok()
 }

@@ -46,15 +46,23 @@ impl Speech {
         let rounds = self.rounds.to_string();
         let before = machine::load();
         let mut figures = Figures::default();
-        for part in PARTS.into_iter().filter(|part| self.only.is_empty() || self.only.iter().any(|only| only == part)) {
+        for part in PARTS
+            .into_iter()
+            .filter(|part| self.only.is_empty() || self.only.iter().any(|only| only == part))
+        {
             eprintln!("{part}…");
-            let mut command =
-                compile::command(&[&["run", "--quiet"], example.as_slice(), &["--", part, &rounds]].concat());
-            figures.add(&report(&mut command)?)?;
+            let part_in = |rounds: &str| {
+                compile::command(&[&["run", "--quiet"], example.as_slice(), &["--", part, rounds]].concat())
+            };
+            // GNU's C library would keep what was freed while loading. Told not to, it is slower: not for the timing.
+            figures.memory(&report(part_in("0").env("MALLOC_MMAP_THRESHOLD_", "131072"))?)?;
+            figures.times(&report(&mut part_in(&rounds))?)?;
             if let Some(python) = &self.python {
                 let mut command = std::process::Command::new(python);
                 command.arg(stack::repository().join(REFERENCE)).args([part, &rounds]);
-                figures.add(&report(&mut command)?)?;
+                let report = report(&mut command)?;
+                figures.memory(&report)?;
+                figures.times(&report)?;
             }
         }
         let loads = [before, machine::load()];
@@ -83,7 +91,12 @@ impl Speech {
     }
 
     fn show(&self, figures: &Figures, machine: &Value, loads: [Option<f64>; 2]) {
-        let flags: Vec<&str> = machine["flags"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let flags: Vec<&str> = machine["flags"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         let load = loads.map(|load| load.map_or_else(|| "?".to_owned(), |load| format!("{load:.1}")));
         println!(
             "{}, {} cores, {}; load {} before, {} after; {} build; one thread; medians of {} rounds\n",
