@@ -1,5 +1,7 @@
 //! Pocket TTS as its users see it: speech with tiny models, and files that are wrong.
 
+#![expect(clippy::unwrap_used, reason = "what tests share fails like a test")]
+
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 

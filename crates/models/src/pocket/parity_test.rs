@@ -262,3 +262,20 @@ fn a_quantised_model_stays_close() {
         assert!(worst > 0.999, "{model}: {worst}");
     }
 }
+
+#[test]
+fn random_models_have_the_tensors_that_real_ones_have() {
+    for model in MODELS {
+        let config = super::Config::read(&directory(model).join("config.json")).unwrap();
+        let path = directory(model).join("model.safetensors");
+        let file = candle_core::safetensors::load(path, &candle_core::Device::Cpu).unwrap();
+        let mut theirs: Vec<(String, Vec<usize>)> =
+            file.into_iter().map(|(name, x)| (name, x.dims().to_vec())).collect();
+        // In the voice file already.
+        theirs.retain(|(name, _)| name != "flow_lm.bos_before_voice");
+        theirs.sort();
+        let mut ours = super::random::names(&config);
+        ours.sort();
+        assert_eq!(ours, theirs);
+    }
+}
