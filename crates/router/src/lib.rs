@@ -36,6 +36,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 pub use hook::Target;
+#[doc(hidden)]
+pub use rtmp::hostile;
 
 /// How long the last hook calls may take after everything else has ended.
 const LAST_HOOKS: Duration = Duration::from_secs(2);

@@ -1,6 +1,8 @@
 //! The RTMP listener and what one connection goes through.
 
 mod chunks;
+#[doc(hidden)]
+pub mod hostile;
 mod session;
 
 use std::io;
