@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 
 /// The largest file that a `_FILE` variable may name: what fits into one variable of a new program.
@@ -47,11 +48,15 @@ pub(crate) fn read_file(name: &str, path: &Path) -> Result<String, String> {
             path.display()
         )
     };
-    let size = fs::metadata(path).map_err(|error| problem(error.to_string()))?.len();
-    if size > MAX_FILE_BYTES {
-        return Err(problem(format!("{size} bytes, more than {MAX_FILE_BYTES}")));
+    let file = fs::File::open(path).map_err(|error| problem(error.to_string()))?;
+    let mut text = String::new();
+    // What it says of its size is not asked: a device says 0 and never ends.
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| problem(error.to_string()))?;
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(problem(format!("more than {MAX_FILE_BYTES} bytes")));
     }
-    let text = fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
     match text.trim() {
         "" => Err(problem("empty".to_owned())),
         text => Ok(text.to_owned()),

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
-use axum::serve::ListenerExt as _;
+use dragoman_service::http::serve_until;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -36,6 +36,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 pub use hook::Target;
+#[doc(hidden)]
+pub use rtmp::hostile;
 
 /// How long the last hook calls may take after everything else has ended.
 const LAST_HOOKS: Duration = Duration::from_secs(2);
@@ -99,9 +101,6 @@ impl Router {
 
     /// Serves until `stop`; then closes all connections and sends the last hook calls.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        // A part that fails takes the others with it.
-        let stop = stop.child_token();
-        let _ended = stop.clone().drop_guard();
         let (hooks, dispatcher) = hook::channel(self.hook);
         let dispatcher = tokio::spawn(dispatcher.run());
         let hub = Arc::new(hub::Hub::new(hooks));
@@ -111,15 +110,11 @@ impl Router {
             api::routes(hub.clone(), connections.clone(), SystemTime::now()),
             self.listening.api,
         );
-        let (_, served) = tokio::join!(rtmp::serve(self.rtmp, hub, connections, stop.clone()), async {
-            let served = tokio::try_join!(
-                serve(self.http, watch, stop.clone()),
-                serve(self.api, api, stop.clone())
-            );
-            stop.cancel();
-            served
-        });
-        served.context("HTTP server failed")?;
+        tokio::join!(
+            rtmp::serve(self.rtmp, hub, connections, stop.clone()),
+            serve_until(self.http, watch, stop.clone()),
+            serve_until(self.api, api, stop.clone()),
+        );
         match timeout(LAST_HOOKS, dispatcher).await {
             Ok(ended) => ended?.context("hook client failed"),
             Err(_) => {
@@ -134,15 +129,4 @@ async fn listen(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> 
     TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen for {what} on {address}"))
-}
-
-async fn serve(listener: TcpListener, routes: axum::Router, stop: CancellationToken) -> std::io::Result<()> {
-    let listener = listener.tap_io(|socket| {
-        if let Err(error) = socket.set_nodelay(true) {
-            warn!(%error, "cannot set TCP_NODELAY");
-        }
-    });
-    axum::serve(listener, routes)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
 }

@@ -21,7 +21,13 @@ use crate::http::ApiError;
 pub const KEYS_EXPECTED: &str =
     "keys separated by commas, each printable ASCII without spaces or sha256: and 64 hex digits";
 
-/// The keys that a listener accepts: several, so that an old and a new one overlap while they are changed.
+/// The keys that a listener accepts: several, so that an old and a new one overlap while they are changed. They can
+/// be asked, and neither read nor compared in any other way.
+///
+/// ```compile_fail,E0369
+/// # use dragoman_service::auth::Keys;
+/// assert!(Keys::parse("a").unwrap() == Keys::parse("a").unwrap());
+/// ```
 #[derive(Clone)]
 pub struct Keys(Arc<[[u8; 32]]>);
 

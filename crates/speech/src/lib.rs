@@ -12,6 +12,8 @@
 
 pub mod config;
 pub mod engine;
+#[doc(hidden)]
+pub mod hostile;
 pub mod listen;
 mod metrics;
 #[cfg(feature = "models")]

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -83,9 +84,18 @@ fn router(config: &Config, engine: Arc<dyn Engine>, lifecycle: &Lifecycle) -> Ro
     Router::new()
         .route("/v1/dub", get(upgrade).post(trial::dub))
         .route("/v1/engine", get(about))
+        .route_layer(from_fn_with_state(Arc::clone(&service), keyed))
         .layer(axum::extract::DefaultBodyLimit::max(trial::MAX_BYTES))
         .with_state(service)
         .merge(probes(registry, move || report(&health)))
+}
+
+/// Before anything of a request but its head is read: who has no key cannot have us keep a body.
+async fn keyed(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    match service.access.check(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(_) => refuse(&service, Refusal::unauthorized()),
+    }
 }
 
 async fn upgrade(
@@ -93,9 +103,6 @@ async fn upgrade(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    if service.access.check(&headers).is_err() {
-        return refuse(&service, Refusal::unauthorized());
-    }
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade,
         Err(rejection) => {
@@ -130,13 +137,12 @@ async fn upgrade(
         })
 }
 
-async fn about(State(service): State<Arc<Service>>, headers: HeaderMap) -> Result<Json<serde_json::Value>, ApiError> {
-    service.access.check(&headers)?;
+async fn about(State(service): State<Arc<Service>>) -> Json<serde_json::Value> {
     let mut body = json!(service.engine.about());
     body["access"] = json!(service.access.name());
     body["lag_ms"] = json!(service.metrics.measured_lag().or_else(|| service.engine.expected_lag()));
     body["protocol"] = json!(negotiate::SUPPORTED.iter().map(ToString::to_string).collect::<Vec<_>>());
-    Ok(Json(body))
+    Json(body)
 }
 
 fn report(service: &Service) -> Report {

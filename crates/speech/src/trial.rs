@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
-use axum::extract::{Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{FromRequest as _, Query, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use dragoman_protocol::{Outcome, TargetId, UtteranceId, code};
 use dragoman_service::http::ApiError;
@@ -53,13 +53,9 @@ fn auto() -> String {
 
 pub(crate) async fn dub(
     State(service): State<Arc<Service>>,
-    headers: HeaderMap,
     ask: Result<Query<Ask>, QueryRejection>,
-    body: Result<Bytes, BytesRejection>,
+    request: Request,
 ) -> Response {
-    if service.access.check(&headers).is_err() {
-        return server::refuse(&service, dragoman_protocol::Refusal::unauthorized());
-    }
     if service.engine.state() != Readiness::Ready {
         return ApiError::unavailable("not_ready", "the engine is not ready; /readyz says why").into_response();
     }
@@ -67,6 +63,8 @@ pub(crate) async fn dub(
         Ok(permit) => permit,
         Err(why) => return server::refuse(&service, server::busy(&why)),
     };
+    // Only now: as many bodies are kept as there are sessions.
+    let body = Bytes::from_request(request, &()).await;
     match work(&service, ask, body).await {
         Ok(response) => response,
         Err(error) => {

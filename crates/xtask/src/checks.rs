@@ -69,7 +69,7 @@ impl Ci {
         let report = dir.path().join("report.json");
         let seconds = self.demo_seconds.to_string();
         let report_argument = report.display().to_string();
-        let steps: [(&str, Vec<&str>); 5] = [
+        let steps: [(&str, Vec<&str>); 6] = [
             ("tests", vec!["xtask", "test"]),
             ("format", vec!["fmt", "--all", "--check"]),
             (

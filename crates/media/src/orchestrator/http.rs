@@ -138,10 +138,10 @@ fn no_such_target() -> ApiError {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Hook {
-    path: String,
+pub(super) struct Hook {
+    pub(super) path: String,
     #[serde(default)]
-    query: String,
+    pub(super) query: String,
     #[serde(default)]
     source_type: String,
     source_id: String,
@@ -196,7 +196,7 @@ async fn hook(
 }
 
 /// What is wrong with a hook that is JSON; its values are foreign and not repeated.
-fn judge(hook: &Hook) -> Result<(), &'static str> {
+pub(super) fn judge(hook: &Hook) -> Result<(), &'static str> {
     let plain = |text: &str| !text.chars().any(char::is_control);
     match hook {
         Hook { path, .. } if path.is_empty() || path.len() > 256 => Err("path must have 1 to 256 bytes"),

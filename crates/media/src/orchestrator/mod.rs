@@ -26,6 +26,8 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::config::Config;
 
 mod codecs;
+#[doc(hidden)]
+pub mod hostile;
 mod http;
 mod link;
 mod metrics;

@@ -38,15 +38,15 @@ pub(crate) struct Listed {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Page {
+pub(super) struct Page {
     #[serde(default)]
     page_count: usize,
     #[serde(default)]
-    items: Vec<Item>,
+    pub(super) items: Vec<Item>,
 }
 
 #[derive(Deserialize)]
-struct Item {
+pub(super) struct Item {
     name: String,
     /// The name of `available` before MediaMTX 1.19.3.
     #[serde(default)]
@@ -72,9 +72,9 @@ struct Track {
 }
 
 #[derive(Deserialize)]
-struct Connection {
+pub(super) struct Connection {
     #[serde(default)]
-    query: String,
+    pub(super) query: String,
 }
 
 impl Client {
@@ -158,7 +158,7 @@ impl Client {
 }
 
 impl Item {
-    fn listed(self) -> Option<Listed> {
+    pub(super) fn listed(self) -> Option<Listed> {
         let stream = stream_of(&self.name)?.to_owned();
         let source = self.source.filter(|_| self.ready || self.available)?;
         let tracks = match (self.tracks2, self.tracks) {

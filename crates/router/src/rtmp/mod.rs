@@ -1,6 +1,8 @@
 //! The RTMP listener and what one connection goes through.
 
 mod chunks;
+#[doc(hidden)]
+pub mod hostile;
 mod session;
 
 use std::io;
@@ -26,6 +28,9 @@ use crate::path::Address;
 
 /// From the first byte to the end of the handshake.
 const HANDSHAKE: Duration = Duration::from_secs(5);
+/// From the end of the handshake until the peer has said what it comes for. Without it a byte now and then would keep a
+/// place for ever.
+const PURPOSE: Duration = Duration::from_secs(20);
 /// As MediaMTX's `readTimeout`: a publisher that is silent for so long is closed.
 const IDLE: Duration = Duration::from_secs(10);
 /// As MediaMTX's `writeTimeout`: a reader that takes nothing for so long is closed.
@@ -99,6 +104,8 @@ enum End {
     Handshake(#[from] rml_rtmp::handshake::HandshakeError),
     #[error("no handshake within {HANDSHAKE:?}")]
     HandshakeTimeout,
+    #[error("neither publish nor play within {PURPOSE:?}")]
+    Purpose,
     #[error("nothing received for {IDLE:?}")]
     Idle,
     #[error("nothing could be sent for {STALLED:?}")]
@@ -140,20 +147,29 @@ impl Connection {
             listed,
         };
         wire.listed.received(early.len());
-        let mut requests = wire.session.input(&early)?;
+        let purpose = timeout(PURPOSE, self.purpose(&mut wire, &early)).await;
+        match purpose.map_err(|_| End::Purpose)?? {
+            Some(Request::Publish { address, stream }) => self.publish(wire, address, stream).await,
+            Some(Request::Play { address, stream }) => self.play(wire, address, stream).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// What the peer comes for; `None` where it leaves again.
+    async fn purpose(&self, wire: &mut Wire, early: &[u8]) -> Result<Option<Request>, End> {
+        let mut requests = wire.session.input(early)?;
         loop {
             wire.flush().await?;
             for request in requests {
                 match request {
-                    Request::Publish { address, stream } => return self.publish(wire, address, stream).await,
-                    Request::Play { address, stream } => return self.play(wire, address, stream).await,
+                    Request::Publish { .. } | Request::Play { .. } => return Ok(Some(request)),
                     Request::Media(_) => debug!(id = %self.id, "media before publish ignored"),
-                    Request::Finish => return Ok(()),
+                    Request::Finish => return Ok(None),
                 }
             }
             requests = match timeout(IDLE, wire.receive()).await.map_err(|_| End::Idle)?? {
                 Some(requests) => requests,
-                None => return Ok(()),
+                None => return Ok(None),
             };
         }
     }

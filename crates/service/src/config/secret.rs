@@ -3,7 +3,15 @@
 use std::fmt;
 
 /// A secret: `Debug` and `Display` say only that there is one, so that it cannot slip into a log or an error.
-#[derive(Clone, PartialEq, Eq)]
+///
+/// It cannot be compared, since `==` takes the longer the more is right; what comes from outside is compared by
+/// [`Keys::accepts`](crate::auth::Keys::accepts) alone.
+///
+/// ```compile_fail,E0369
+/// # use dragoman_service::config::Secret;
+/// assert!(Secret::new("a") != Secret::new("b"));
+/// ```
+#[derive(Clone)]
 pub struct Secret(String);
 
 impl Secret {

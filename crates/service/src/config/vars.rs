@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
+use std::io::Read as _;
 use std::path::PathBuf;
 
 use serde::de::value::Error as Stop;
@@ -90,11 +91,15 @@ impl Vars {
 }
 
 fn read_file(path: &PathBuf) -> Result<String, String> {
-    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if size > MAX_FILE_BYTES {
-        return Err(format!("{size} bytes, more than {MAX_FILE_BYTES}"));
+    let file = fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut text = String::new();
+    // What it says of its size is not asked: a device says 0 and never ends.
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| error.to_string())?;
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(format!("more than {MAX_FILE_BYTES} bytes"));
     }
-    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
     match text.trim() {
         "" => Err("empty".to_owned()),
         text => Ok(text.to_owned()),
@@ -193,6 +198,7 @@ mod tests {
                 "not both SPEECH_KEY and SPEECH_KEY_FILE",
             ),
             (vec![("SPEECH_KEY_FILE", "/no/such/file")], "No such file"),
+            (vec![("SPEECH_KEY_FILE", "/dev/zero")], "more than 65536 bytes"),
             (vec![("SPEECH_KEY_FILE", empty.path().to_str().unwrap())], "(empty)"),
         ] {
             let (raw, problems) = read(&vars);

@@ -4,6 +4,7 @@
 
 mod error;
 mod health_client;
+mod listener;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +15,6 @@ use axum::extract::FromRequest;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::serve::ListenerExt as _;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
@@ -22,6 +22,7 @@ use crate::lifecycle::Lifecycle;
 
 pub use error::ApiError;
 pub use health_client::{TIMEOUT as HEALTH_TIMEOUT, health_client};
+pub use listener::{BODY_WITHIN, HEAD_WITHIN, MAX_CONNECTIONS, STALLED, serve_until};
 
 /// What a service says of itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,18 +102,11 @@ pub async fn bind(addr: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// Serves `router` as an essential task of `lifecycle`: the drain lets requests in flight finish and takes no new ones.
+/// What a peer may cost is bounded as [`serve_until`] bounds it.
 pub fn serve(name: &'static str, listener: TcpListener, router: Router, lifecycle: &Lifecycle) {
     let soft = lifecycle.soft().clone();
-    // Answers are small and events are single: waiting to fill a packet only costs time. A socket that refuses the
-    // option still works.
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    let service = router.into_make_service_with_connect_info::<Peer>();
     lifecycle.spawn_essential(name, async move {
-        axum::serve(listener, service)
-            .with_graceful_shutdown(soft.cancelled_owned())
-            .await
-            .context("serve http")
+        serve_until(listener, router, soft).await;
+        Ok(())
     });
 }
-
-type Peer = SocketAddr;

@@ -153,7 +153,10 @@ async fn upgrade(url: &str, key: Option<&str>) -> Result<Socket, Error> {
         bearer.set_sensitive(true);
         headers.insert(header::AUTHORIZATION, bearer);
     }
-    let config = WebSocketConfig::default().max_message_size(Some(limits::MAX_MESSAGE_BYTES));
+    // A single frame has a limit of its own, which is 16 MiB unless it is set.
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(limits::MAX_MESSAGE_BYTES))
+        .max_frame_size(Some(limits::MAX_MESSAGE_BYTES));
     let (socket, response) = connect_async_with_config(request, Some(config), true)
         .await
         .map_err(refusal)?;
