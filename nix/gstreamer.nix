@@ -9,10 +9,10 @@
   gst_all_1,
   ffmpeg-headless,
   glib-networking,
-  gnutls,
   glib,
   libopus,
   nasm,
+  openssl,
   orc,
   pkg-config,
   x264,
@@ -299,17 +299,18 @@ let
     };
   };
 
-  # TLS for rtmps:// and rtsps://, without the desktop's proxy settings.
+  # TLS for rtmps:// and rtsps://, without the desktop's proxy settings. OpenSSL, since it takes its authorities from
+  # SSL_CERT_FILE and brings no scripts.
   tls = glib-networking.overrideAttrs (old: {
     outputs = [ "out" ];
     patches = [ ];
     buildInputs = [
       glib
-      gnutls
+      openssl
     ];
     mesonFlags = [
-      "-Dgnutls=enabled"
-      "-Dopenssl=disabled"
+      "-Dgnutls=disabled"
+      "-Dopenssl=enabled"
       "-Dlibproxy=disabled"
       "-Dgnome_proxy=disabled"
       "-Denvironment_proxy=disabled"
