@@ -199,16 +199,17 @@ let
   # dependencies (X11, GL, ALSA, ...) are neither built nor shipped. Plugins that only tools use go into an output of
   # their own, which no image refers to.
   reduced =
-    scope: package: inputs: options:
+    scope: package: inputs:
     let
       tools = lib.filter isTool (of package);
       parts = lib.unique (map (plugin: plugin.option or plugin.name) (of package));
+      gpl = lib.optional (package == "gst-plugins-ugly") "gpl";
     in
     scope.${package}.overrideAttrs (old: {
       outputs = (old.outputs or [ "out" ]) ++ lib.optional (tools != [ ]) "tools";
       buildInputs = inputs;
       mesonAutoFeatures = "disabled";
-      mesonFlags = map (part: "-D${part}=enabled") parts ++ options;
+      mesonFlags = map (part: "-D${part}=enabled") (gpl ++ parts ++ [ "orc" ]);
       doCheck = false;
       # A few packages add libraries to every link.
       preConfigure = (old.preConfigure or "") + ''
@@ -237,12 +238,24 @@ let
         ];
         doCheck = false;
       });
-      gst-plugins-base = reduced prev "gst-plugins-base" [ libopus orc zlib ] [ "-Dorc=enabled" ];
-      gst-plugins-good = reduced prev "gst-plugins-good" [ final.gst-plugins-base orc zlib ] [ "-Dorc=enabled" ];
-      gst-plugins-bad = reduced prev "gst-plugins-bad" [ final.gst-plugins-base orc ] [ "-Dorc=enabled" ];
-      gst-plugins-ugly = reduced prev "gst-plugins-ugly" [ final.gst-plugins-base orc x264 ] [
-        "-Dgpl=enabled"
-        "-Dorc=enabled"
+      gst-plugins-base = reduced prev "gst-plugins-base" [
+        libopus
+        orc
+        zlib
+      ];
+      gst-plugins-good = reduced prev "gst-plugins-good" [
+        final.gst-plugins-base
+        orc
+        zlib
+      ];
+      gst-plugins-bad = reduced prev "gst-plugins-bad" [
+        final.gst-plugins-base
+        orc
+      ];
+      gst-plugins-ugly = reduced prev "gst-plugins-ugly" [
+        final.gst-plugins-base
+        orc
+        x264
       ];
       gst-libav = prev.gst-libav.overrideAttrs {
         buildInputs = [
