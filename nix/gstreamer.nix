@@ -257,14 +257,19 @@ let
         orc
         x264
       ];
-      gst-libav = prev.gst-libav.overrideAttrs {
+      # Its tests would want a GStreamer that is built for them.
+      gst-libav-full = prev.gst-libav.overrideAttrs {
+        mesonAutoFeatures = "disabled";
+        mesonFlags = [ ];
+        doCheck = false;
+      };
+      gst-libav = final.gst-libav-full.overrideAttrs {
         buildInputs = [
           final.gstreamer
           final.gst-plugins-base
           ffmpeg
         ];
       };
-      gst-libav-full = prev.gst-libav;
     }
   );
 
