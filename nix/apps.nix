@@ -25,7 +25,8 @@ let
     });
     meta = { inherit description; };
   };
-  text = lib.concatMapStringsSep "\n" builtins.readFile;
+  # Variables first, then the scripts as they are.
+  with' = variables: scripts: lib.concatStringsSep "\n" ([ variables ] ++ map builtins.readFile scripts);
 in
 {
   demo =
@@ -43,23 +44,35 @@ in
     coreutils
     gawk
     jq
-  ] "images=${images} version=${version}\n${text [ ./apps/say.sh ./apps/need-space.sh ./apps/load.sh ]}";
+  ] (with' "images=${images} version=${version}" [
+    ./apps/say.sh
+    ./apps/need-space.sh
+    ./apps/load.sh
+  ]);
 
-  verify-images = app "verify-images" "Builds the images anew and compares their digests with a release's" [
+  verify-images = app "verify-images" "Builds the images again and compares the digests" [
     coreutils
+    gawk
     gitMinimal
     jq
     skopeo
-  ] "version=${version}\n${text [ ./apps/say.sh ./apps/need-space.sh ./apps/verify-images.sh ]}";
+  ] (with' "version=${version}" [
+    ./apps/say.sh
+    ./apps/need-space.sh
+    ./apps/verify-images.sh
+  ]);
 
-  join-images = app "join-images" "Joins the images of two builders into one index for both architectures" [
+  join-images = app "join-images" "Joins the images of two machines into one index" [
     coreutils
     jq
-  ] "join=${./oci/join.sh}\n${text [ ./apps/say.sh ./apps/join-images.sh ]}";
+  ] (with' "join=${./oci/join.sh}" [
+    ./apps/say.sh
+    ./apps/join-images.sh
+  ]);
 
-  doctor = app "doctor" "Says what this machine has for building and running the images, and what it lacks" [
+  doctor = app "doctor" "Says what this machine has for the images, and what it lacks" [
     coreutils
     gawk
     jq
-  ] (text [ ./apps/doctor.sh ]);
+  ] (builtins.readFile ./apps/doctor.sh);
 }

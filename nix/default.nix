@@ -77,7 +77,12 @@ in
   legacyPackages = lib.optionalAttrs isLinux {
     vm-tests = lib.mapAttrs' (file: _: {
       name = lib.removeSuffix ".nix" file;
-      value = pkgs.testers.runNixOSTest (import (./tests + "/${file}") { images = own.images; inherit project version; });
+      value = pkgs.testers.runNixOSTest (
+        import (./tests + "/${file}") {
+          inherit (own) images;
+          inherit project version;
+        }
+      );
     }) (builtins.readDir ./tests);
   };
 }

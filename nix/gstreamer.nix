@@ -9,10 +9,10 @@
   gst_all_1,
   ffmpeg-headless,
   glib-networking,
-  gnutls,
   glib,
   libopus,
   nasm,
+  openssl,
   orc,
   pkg-config,
   x264,
@@ -199,16 +199,17 @@ let
   # dependencies (X11, GL, ALSA, ...) are neither built nor shipped. Plugins that only tools use go into an output of
   # their own, which no image refers to.
   reduced =
-    scope: package: inputs: options:
+    scope: package: inputs:
     let
       tools = lib.filter isTool (of package);
       parts = lib.unique (map (plugin: plugin.option or plugin.name) (of package));
+      gpl = lib.optional (package == "gst-plugins-ugly") "gpl";
     in
     scope.${package}.overrideAttrs (old: {
       outputs = (old.outputs or [ "out" ]) ++ lib.optional (tools != [ ]) "tools";
       buildInputs = inputs;
       mesonAutoFeatures = "disabled";
-      mesonFlags = map (part: "-D${part}=enabled") parts ++ options;
+      mesonFlags = map (part: "-D${part}=enabled") (gpl ++ parts ++ [ "orc" ]);
       doCheck = false;
       # A few packages add libraries to every link.
       preConfigure = (old.preConfigure or "") + ''
@@ -237,21 +238,38 @@ let
         ];
         doCheck = false;
       });
-      gst-plugins-base = reduced prev "gst-plugins-base" [ libopus orc zlib ] [ "-Dorc=enabled" ];
-      gst-plugins-good = reduced prev "gst-plugins-good" [ final.gst-plugins-base orc zlib ] [ "-Dorc=enabled" ];
-      gst-plugins-bad = reduced prev "gst-plugins-bad" [ final.gst-plugins-base orc ] [ "-Dorc=enabled" ];
-      gst-plugins-ugly = reduced prev "gst-plugins-ugly" [ final.gst-plugins-base orc x264 ] [
-        "-Dgpl=enabled"
-        "-Dorc=enabled"
+      gst-plugins-base = reduced prev "gst-plugins-base" [
+        libopus
+        orc
+        zlib
       ];
-      gst-libav = prev.gst-libav.overrideAttrs {
+      gst-plugins-good = reduced prev "gst-plugins-good" [
+        final.gst-plugins-base
+        orc
+        zlib
+      ];
+      gst-plugins-bad = reduced prev "gst-plugins-bad" [
+        final.gst-plugins-base
+        orc
+      ];
+      gst-plugins-ugly = reduced prev "gst-plugins-ugly" [
+        final.gst-plugins-base
+        orc
+        x264
+      ];
+      # Its tests would want a GStreamer that is built for them.
+      gst-libav-full = prev.gst-libav.overrideAttrs {
+        mesonAutoFeatures = "disabled";
+        mesonFlags = [ ];
+        doCheck = false;
+      };
+      gst-libav = final.gst-libav-full.overrideAttrs {
         buildInputs = [
           final.gstreamer
           final.gst-plugins-base
           ffmpeg
         ];
       };
-      gst-libav-full = prev.gst-libav;
     }
   );
 
@@ -299,17 +317,18 @@ let
     };
   };
 
-  # TLS for rtmps:// and rtsps://, without the desktop's proxy settings.
+  # TLS for rtmps:// and rtsps://, without the desktop's proxy settings. OpenSSL, since it takes its authorities from
+  # SSL_CERT_FILE and brings no scripts.
   tls = glib-networking.overrideAttrs (old: {
     outputs = [ "out" ];
     patches = [ ];
     buildInputs = [
       glib
-      gnutls
+      openssl
     ];
     mesonFlags = [
-      "-Dgnutls=enabled"
-      "-Dopenssl=disabled"
+      "-Dgnutls=disabled"
+      "-Dopenssl=enabled"
       "-Dlibproxy=disabled"
       "-Dgnome_proxy=disabled"
       "-Denvironment_proxy=disabled"

@@ -52,20 +52,20 @@ rec {
   # xtask looks for the programs beside itself, so it is a copy and they are links.
   xtask = package "xtask" "xtask" "Runs the demo and looks after a developer's machine" {
     script = ''
-    for program in ${
-      lib.escapeShellArgs (
-        map lib.getExe [
-          media
-          speech
-          hook
-          router
-          probe
-        ]
-      )
-    }; do
-      ln -s $program $out/bin/
-    done
-    ln -s ${hook}/share $out/share
+      for program in ${
+        lib.escapeShellArgs (
+          map lib.getExe [
+            media
+            speech
+            hook
+            router
+            probe
+          ]
+        )
+      }; do
+        ln -s $program $out/bin/
+      done
+      ln -s ${hook}/share $out/share
     '';
   };
 }

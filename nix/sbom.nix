@@ -24,7 +24,9 @@ let
           map
             (dependency: rec {
               key = "${package.name} ${package.version}";
-              package = lib.findFirst (matches dependency) (throw "Cargo.lock has no ${dependency}") byName.${word 0 dependency};
+              package = lib.findFirst (matches dependency) (throw "no ${dependency} in Cargo.lock") (
+                byName.${word 0 dependency}
+              );
             })
             (package.dependencies or [ ]);
       }

@@ -42,7 +42,9 @@ for layout in "$1"/layouts/*; do
     }]
   }' >"$to/index.json"
   echo '{"imageLayoutVersion":"1.0.0"}' >"$to/oci-layout"
-  jq -nc --arg name "$name" --arg digest "sha256:$digest" '{($name): {index: $digest}}'
-done | jq -s --sort-keys --slurpfile first "$1/digests.json" --slurpfile second "${2:-$1}/digests.json" '
+  jq -nc --arg name "$name" --arg digest "sha256:$digest" '{($name): {index: $digest}}' >>"$out/indices"
+done
+jq -s --sort-keys --slurpfile first "$1/digests.json" --slurpfile second "${2:-$1}/digests.json" '
   ($first[0] | {version, revision}) + {images: (add * $first[0].images * $second[0].images)}
-' >"$out/digests.json"
+' "$out/indices" >"$out/digests.json"
+rm "$out/indices"

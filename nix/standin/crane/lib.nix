@@ -25,8 +25,14 @@ let
   call =
     function: more: needed: arguments:
     let
-      unknown = builtins.filter (name: !(builtins.elem name (common ++ more))) (builtins.attrNames arguments);
-      missing = builtins.filter (name: !(arguments ? ${name})) ([ "src" "pname" "version" ] ++ needed);
+      known = common ++ more;
+      always = [
+        "src"
+        "pname"
+        "version"
+      ];
+      unknown = builtins.filter (name: !(builtins.elem name known)) (builtins.attrNames arguments);
+      missing = builtins.filter (name: !(arguments ? ${name})) (always ++ needed);
     in
     if unknown != [ ] then
       throw "${function} was called with ${toString unknown}, which it does not know"

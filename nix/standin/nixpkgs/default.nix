@@ -42,7 +42,9 @@ let
         passthru = arguments.passthru or { };
         overrideAttrs =
           change:
-          mkDerivation (arguments // (if builtins.isFunction change then change arguments else change));
+          mkDerivation (
+            arguments // (if builtins.isFunction change then change arguments else change)
+          );
         override = _: mkDerivation arguments;
       }
       // arguments.passthru or { };
@@ -121,7 +123,6 @@ packages (
     "gitMinimal"
     "glib"
     "gnutar"
-    "gnutls"
     "gzip"
     "jq"
     "libopus"
@@ -130,6 +131,7 @@ packages (
     "nasm"
     "nixfmt"
     "nixfmt-tree"
+    "openssl"
     "orc"
     "pkg-config"
     "rust-analyzer"
@@ -171,8 +173,11 @@ packages (
       gst-libav = libAndDev;
     }
   );
-  ffmpeg-headless = packageWith "ffmpeg-headless" { src = "ffmpeg"; } // { src = "ffmpeg"; version = "0"; };
-  glib-networking = packageWith "glib-networking" { };
+  ffmpeg-headless = package "ffmpeg-headless" // {
+    src = "ffmpeg";
+    version = "0";
+  };
+  glib-networking = package "glib-networking";
 
   writeText = name: text: runCommand name { inherit text; } "";
   writeTextDir = path: text: runCommand (baseNameOf path) { inherit path text; } "";

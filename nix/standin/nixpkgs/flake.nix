@@ -1,5 +1,5 @@
 {
-  description = "Just enough of nixpkgs' shape to evaluate Dragoman's flake without it: see ../README.md";
+  description = "Just enough of nixpkgs' shape to evaluate Dragoman's flake without it: see nix/README.md";
   outputs = _: {
     lib = import ./lib.nix;
     legacyPackages = (import ./lib.nix).genAttrs [
