@@ -93,9 +93,16 @@ mod tests {
                 // On a machine that has it.
                 Ok(device) => assert!(built && device.name() == name && !device.is_cpu()),
                 Err(error) => {
-                    let why = if built { "no usable device" } else { "built without the feature" };
+                    let why = if built {
+                        "no usable device"
+                    } else {
+                        "built without the feature"
+                    };
                     let said = error.to_string();
-                    assert!(said.starts_with(&format!("device {name}: ")) && said.contains(why), "{said}");
+                    assert!(
+                        said.starts_with(&format!("device {name}: ")) && said.contains(why),
+                        "{said}"
+                    );
                     assert_eq!(error.code(), "device");
                 }
             }

@@ -116,7 +116,9 @@ impl Body for InTime {
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
         ready!(self.deadline.as_mut().poll(cx));
-        Poll::Ready(Some(Err(format!("the body was not there within {BODY_WITHIN:?}").into())))
+        Poll::Ready(Some(Err(
+            format!("the body was not there within {BODY_WITHIN:?}").into()
+        )))
     }
 
     fn is_end_stream(&self) -> bool {
