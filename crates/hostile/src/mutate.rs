@@ -17,7 +17,22 @@ const EDGES: [u64; 12] = [
 ];
 /// What JSON, queries and variables are made of.
 const WORDS: [&str; 16] = [
-    "{", "}", "[", "]", "\"", ":", ",", "null", "-1", "1e999", "18446744073709551616", "\\u0000", "%00", "&", "=", "\n",
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"",
+    ":",
+    ",",
+    "null",
+    "-1",
+    "1e999",
+    "18446744073709551616",
+    "\\u0000",
+    "%00",
+    "&",
+    "=",
+    "\n",
 ];
 /// Longest input; beyond it a length alone matters, and corpora show those.
 const MAX_BYTES: usize = 16 * 1024;

@@ -117,7 +117,10 @@ pub fn configuration(bytes: &[u8]) {
     ]
     .concat();
     // The same text in another variable is no secret there.
-    let open: String = pairs().filter(|(name, _)| !secret(name)).map(|(_, value)| value).collect();
+    let open: String = pairs()
+        .filter(|(name, _)| !secret(name))
+        .map(|(_, value)| value)
+        .collect();
     for value in hidden.into_iter().filter(|value| !open.contains(value)) {
         assert!(!shown.contains(value), "a secret is shown");
     }

@@ -29,7 +29,10 @@ struct Counting;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-#[expect(unsafe_code, reason = "an allocator is unsafe by its contract; this one counts and hands on")]
+#[expect(
+    unsafe_code,
+    reason = "an allocator is unsafe by its contract; this one counts and hands on"
+)]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let held = HELD.fetch_add(layout.size(), Relaxed) + layout.size();
@@ -67,7 +70,11 @@ fn each_target_has_a_corpus_and_a_fuzz_program_and_there_are_no_others() {
     assert_eq!(names, listed(&fuzz().join("fuzz_targets")));
     let manifest = fs::read_to_string(fuzz().join("Cargo.toml")).unwrap();
     for target in TARGETS {
-        assert!(manifest.contains(&format!("name = \"{}\"", target.name)), "{}", target.name);
+        assert!(
+            manifest.contains(&format!("name = \"{}\"", target.name)),
+            "{}",
+            target.name
+        );
         assert!(!corpus(target).is_empty(), "{}", target.name);
     }
 }
@@ -132,7 +139,9 @@ fn corpus(target: &Target) -> Vec<Vec<u8>> {
 
 fn listed(dir: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    entries.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect()
+    entries
+        .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect()
 }
 
 fn fuzz() -> PathBuf {
