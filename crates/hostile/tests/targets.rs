@@ -87,7 +87,7 @@ fn each_target_has_a_corpus_and_a_fuzz_program_and_there_are_no_others() {
 }
 
 /// Runs one target; the error is its first finding, whose input is kept.
-fn hammer(target: &Target, seed: u64, duration: Duration) -> Result<(), String> {
+fn hammer(target: &'static Target, seed: u64, duration: Duration) -> Result<(), String> {
     let corpus = corpus(target);
     let mut mutator = Mutator::new(seed);
     let (mut executions, mut longest, mut most) = (0_u64, Duration::ZERO, 0);
