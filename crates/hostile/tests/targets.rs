@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -21,8 +22,13 @@ const MEMORY: usize = 1 << 20;
 /// And for each byte of it.
 const MEMORY_A_BYTE: usize = 256;
 
+/// After so long a target does not return at all.
+const HANGS: Duration = Duration::from_secs(60);
+
 static HELD: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
+
+static RUNNING: Mutex<Option<(Instant, &Target, Vec<u8>)>> = Mutex::new(None);
 
 struct Counting;
 
@@ -54,6 +60,7 @@ fn whatever_comes_in_is_judged_within_its_time_and_memory() {
     let clock = || SystemTime::UNIX_EPOCH.elapsed().map_or(1, |now| now.as_nanos() as u64);
     let seed = variable("HOSTILE_SEED").map_or_else(clock, |text| text.parse().expect("a number"));
     // What is printed comes before anything that is caught: the test fails by its findings.
+    std::thread::spawn(end_what_hangs);
     println!("seed {seed}");
     println!("target               executions    longest  most memory");
     let findings: Vec<String> = TARGETS
@@ -80,7 +87,7 @@ fn each_target_has_a_corpus_and_a_fuzz_program_and_there_are_no_others() {
 }
 
 /// Runs one target; the error is its first finding, whose input is kept.
-fn hammer(target: &Target, seed: u64, duration: Duration) -> Result<(), String> {
+fn hammer(target: &'static Target, seed: u64, duration: Duration) -> Result<(), String> {
     let corpus = corpus(target);
     let mut mutator = Mutator::new(seed);
     let (mut executions, mut longest, mut most) = (0_u64, Duration::ZERO, 0);
@@ -88,12 +95,14 @@ fn hammer(target: &Target, seed: u64, duration: Duration) -> Result<(), String> 
     let mut inputs = corpus.iter().cloned();
     while executions < corpus.len() as u64 || Instant::now() < deadline {
         let input = inputs.next().unwrap_or_else(|| mutator.next(&corpus));
+        *RUNNING.lock().unwrap() = Some((Instant::now(), target, input.clone()));
         let held = HELD.load(Relaxed);
         MOST.store(held, Relaxed);
         let began = thread_time();
         let outcome = catch_unwind(|| (target.run)(&input));
         let took = thread_time().saturating_sub(began);
         let memory = MOST.load(Relaxed).saturating_sub(held);
+        drop(RUNNING.lock().unwrap().take());
         executions += 1;
         (longest, most) = (longest.max(took), most.max(memory));
         let found = match outcome {
@@ -114,6 +123,19 @@ fn hammer(target: &Target, seed: u64, duration: Duration) -> Result<(), String> 
         most / 1000
     );
     Ok(())
+}
+
+/// Keeps the input of an execution that does not end, and ends the whole test, since nothing else can end it.
+fn end_what_hangs() {
+    loop {
+        std::thread::sleep(Duration::from_secs(1));
+        if let Some((began, target, input)) = RUNNING.lock().unwrap().as_ref()
+            && began.elapsed() > HANGS
+        {
+            println!("{} hangs: {}", target.name, keep(target, input).display());
+            std::process::exit(101);
+        }
+    }
 }
 
 fn thread_time() -> Duration {

@@ -54,8 +54,12 @@ pub(crate) fn nal_length_size(config: &[u8]) -> usize {
     config.get(4).map_or(4, |byte| usize::from(byte & 3) + 1)
 }
 
-/// Whether an access unit of length-prefixed NAL units holds an IDR slice.
+/// Whether an access unit of length-prefixed NAL units holds an IDR slice. Without a configuration, which alone says how
+/// long a prefix is (`length_size` is 0 then), there is nothing to find.
 pub(crate) fn has_idr(mut unit: &[u8], length_size: usize) -> bool {
+    if length_size == 0 {
+        return false;
+    }
     while unit.len() > length_size {
         let (prefix, rest) = unit.split_at(length_size);
         let length = prefix
@@ -301,9 +305,15 @@ mod tests {
         assert!(!has_idr(&[0xff, 0xff, 0xff, 0xff, 0x06], 4));
     }
 
+    #[test]
+    fn a_picture_before_its_configuration_is_no_keyframe() {
+        assert!(!has_idr(&[0, 0, 0, 2, 0x06, 0x05], 0));
+        assert!(!has_idr(&[0x65, 0x88], 0));
+    }
+
     proptest! {
         #[test]
-        fn no_bytes_are_too_strange(bytes in proptest::collection::vec(any::<u8>(), 0..80), size in 1_usize..5) {
+        fn no_bytes_are_too_strange(bytes in proptest::collection::vec(any::<u8>(), 0..80), size in 0_usize..5) {
             Track::h264(&bytes);
             Track::h264(&record(&[&[0x67, 100, 0, 30], bytes.as_slice()].concat()));
             Track::mpeg4_audio(&bytes);

@@ -46,6 +46,17 @@ async fn malformed_peers_are_closed_and_do_not_hurt_others() {
         ),
         ("a message within another one", true, message_within_a_message()),
         (
+            "a picture before its configuration, and then no RTMP",
+            true,
+            [
+                connect.clone(),
+                publish_message(b"y"),
+                message(6, 9, b"\x17\x01\0\0\0\0\0\0\x02\x06\x05"),
+                vec![0xc3 ^ 0x0f; 64],
+            ]
+            .concat(),
+        ),
+        (
             "a path with dots",
             true,
             [connect.clone(), publish_message(b"../../etc/passwd")].concat(),
