@@ -1,6 +1,7 @@
 # layout.sh ARCHIVE TAG OUT: an OCI layout with one image out of a docker-archive.
 #
-# The configuration is taken over as it is: it has the health check, which a converter to OCI's own fields would lose.
+# The configuration is taken over byte for byte: it has the health check, which a converter to OCI's own fields would
+# lose, and its digest is the image's ID in Docker, however the image came there.
 set -euo pipefail
 archive=$1 tag=$2 out=$3
 
@@ -30,7 +31,7 @@ while IFS= read -r layer; do
   layers+=("$(descriptor application/vnd.oci.image.layer.v1.tar+gzip "$digest" "$size")")
 done < <(jq -r '.[0].Layers[]' "$unpacked/manifest.json")
 
-jq -c . "$unpacked/$(jq -r '.[0].Config' "$unpacked/manifest.json")" >"$unpacked/config"
+cp --no-preserve=mode "$unpacked/$(jq -r '.[0].Config' "$unpacked/manifest.json")" "$unpacked/config"
 platform=$(jq -c '{architecture, os}' "$unpacked/config")
 read -r digest size < <(put "$unpacked/config")
 config=$(descriptor application/vnd.oci.image.config.v1+json "$digest" "$size")
