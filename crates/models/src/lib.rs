@@ -10,6 +10,7 @@ mod error;
 pub mod linear;
 pub mod marian;
 pub mod pocket;
+mod pytorch;
 pub mod sentencepiece;
 mod seq2seq;
 pub mod store;

@@ -5,12 +5,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use candle_core::pickle::PthTensors;
 use candle_core::quantized::{QTensor, gguf_file};
 use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{DType, Shape, Tensor};
 
 use crate::linear::{Linear, Precision};
+use crate::pytorch::PyTorch;
 use crate::{Device, Error, Result};
 
 /// Weights of one file, seen from a prefix.
@@ -29,12 +29,12 @@ struct Opened {
 enum Source {
     Safetensors(MmapedSafetensors),
     Gguf(gguf_file::Content),
-    PyTorch(PthTensors),
+    PyTorch(PyTorch),
     Memory(HashMap<String, Tensor>),
 }
 
 impl Weights {
-    /// Opens a `.safetensors`, `.gguf` or `.bin` (PyTorch's zip) file. Tensors are copied out of it as they are asked for.
+    /// Opens a `.safetensors`, `.gguf` or `.bin` (PyTorch) file. Tensors are copied out of it as they are asked for.
     pub fn open(path: &Path, device: &Device) -> Result<Self> {
         let malformed = |error: candle_core::Error| Error::Malformed {
             path: path.to_owned(),
@@ -49,7 +49,7 @@ impl Weights {
         let source = if extension == Some("gguf") {
             Source::Gguf(gguf_file::Content::read(&mut file).map_err(malformed)?)
         } else if extension == Some("bin") {
-            Source::PyTorch(PthTensors::new(path, None).map_err(malformed)?)
+            Source::PyTorch(PyTorch::open(path).map_err(malformed)?)
         } else {
             #[expect(
                 unsafe_code,
@@ -101,7 +101,7 @@ impl Weights {
         match &self.file.source {
             Source::Safetensors(file) => file.get(&full).is_ok(),
             Source::Gguf(content) => content.tensor_infos.contains_key(&full),
-            Source::PyTorch(file) => file.tensor_infos().contains_key(&full),
+            Source::PyTorch(file) => file.has(&full),
             Source::Memory(tensors) => tensors.contains_key(&full),
         }
     }

@@ -140,12 +140,15 @@ fn eight_bits_are_close_and_every_file_format_is_the_same() {
     let text = "The river rose two metres during the night.";
     let source = source(&full, text);
     let logits = |model: &Marian| model.network.read(&source).unwrap().forward(&[3, 4, 5], false).unwrap();
-    let pytorch = Files {
-        weights: dir.join("pytorch_model.bin"),
-        ..files(&dir)
-    };
-    let pytorch = Marian::load(&pytorch, &Device::cpu(), Precision::Full).unwrap();
-    assert_eq!(distance(&logits(&pytorch), &logits(&full)), 0.0);
+    // PyTorch's zip, and what it wrote before there was one.
+    for name in ["pytorch_model.bin", "legacy.bin"] {
+        let files = Files {
+            weights: dir.join(name),
+            ..files(&dir)
+        };
+        let pytorch = Marian::load(&files, &Device::cpu(), Precision::Full).unwrap();
+        assert_eq!(distance(&logits(&pytorch), &logits(&full)), 0.0, "{name}");
+    }
     let q8 = Marian::load(&files(&dir), &Device::cpu(), Precision::Q8).unwrap();
     let off = distance(&logits(&q8), &logits(&full));
     assert!(off < 0.2, "off by {off}");
@@ -353,17 +356,19 @@ fn files_that_are_broken_or_of_another_model_are_refused_by_name() {
     );
     assert!(text.contains("model.safetensors") && text.contains("tensor"), "{text}");
 
-    let pytorch = fs::read(fixture("base").join("pytorch_model.bin")).unwrap();
-    for len in [0, 4, 1000, pytorch.len() / 2, pytorch.len() - 30] {
-        let dir = changed("config.json", |config| config);
-        let weights = dir.path().join("pytorch_model.bin");
-        fs::write(&weights, &pytorch[..len]).unwrap();
-        let files = Files {
-            weights,
-            ..files(dir.path())
-        };
-        let error = Marian::load(&files, &Device::cpu(), Precision::Full).err().unwrap();
-        assert!(error.to_string().contains("pytorch_model.bin"), "{error}");
+    for name in ["pytorch_model.bin", "legacy.bin"] {
+        let whole = fs::read(fixture("base").join(name)).unwrap();
+        for len in [0, 4, 16, 1000, whole.len() / 2, whole.len() - 30] {
+            let dir = changed("config.json", |config| config);
+            let weights = dir.path().join(name);
+            fs::write(&weights, &whole[..len]).unwrap();
+            let files = Files {
+                weights,
+                ..files(dir.path())
+            };
+            let error = Marian::load(&files, &Device::cpu(), Precision::Full).err().unwrap();
+            assert!(error.to_string().contains(name), "{error}");
+        }
     }
 }
 

@@ -76,7 +76,7 @@ impl Marian {
 
     /// The target languages of a model that has several, as its vocabulary names them; empty if it has one.
     pub fn targets(&self) -> Vec<String> {
-        self.vocabulary.targets()
+        self.vocabulary.targets().to_vec()
     }
 
     /// The same model, translating into one of its [`Marian::targets`], named so or by an ISO 639-1 code.
@@ -102,12 +102,17 @@ impl Marian {
     /// Translates a text. `on_text` is given all of the translation so far, whole words, as it grows, each time beginning with what
     /// it was given before; when it breaks, what there is so far is returned. Nothing is said for an empty text.
     pub fn translate(&self, text: &str, on_text: &mut dyn FnMut(&str) -> ControlFlow<()>) -> Result<String> {
-        if self.target.is_none() && !self.targets().is_empty() {
-            return Err(Error::Input(format!(
-                "the model needs a target language, one of {}",
-                self.targets().join(", ")
-            )));
-        }
+        let target = match (self.target, self.vocabulary.targets()) {
+            (Some(target), _) => Some(target),
+            (None, []) => None,
+            (None, [only]) => self.vocabulary.target(only),
+            (None, several) => {
+                return Err(Error::Input(format!(
+                    "the model needs a target language, one of {}",
+                    several.join(", ")
+                )));
+            }
+        };
         let positions = self.network.config.positions;
         // Besides the text's tokens there are an end and perhaps a language.
         let limit = positions - 2;
@@ -117,7 +122,7 @@ impl Marian {
             .into_iter()
             .flat_map(|sentence| seq2seq::fit(sentence, limit, &tokens))
         {
-            let mut source: Vec<u32> = self.target.into_iter().collect();
+            let mut source: Vec<u32> = target.into_iter().collect();
             source.extend(self.vocabulary.encode(part).into_iter().take(limit));
             source.push(self.vocabulary.end());
             let cap = seq2seq::cap(source.len(), positions);

@@ -30,6 +30,7 @@ struct Inner {
     pieces: HashMap<u32, String>,
     end: u32,
     unknown: u32,
+    targets: Vec<String>,
 }
 
 impl Vocabulary {
@@ -98,6 +99,12 @@ impl Vocabulary {
             .iter()
             .map(|(piece, number)| (*number, piece.clone()))
             .collect();
+        let mut targets: Vec<String> = numbers
+            .keys()
+            .filter_map(|piece| language(piece))
+            .map(str::to_owned)
+            .collect();
+        targets.sort();
         Ok(Self {
             inner: Arc::new(Inner {
                 source,
@@ -106,6 +113,7 @@ impl Vocabulary {
                 pieces,
                 end,
                 unknown,
+                targets,
             }),
         })
     }
@@ -125,16 +133,8 @@ impl Vocabulary {
     }
 
     /// The target languages that a model of several knows, as in `>>fra<<`; none if it has one.
-    pub(super) fn targets(&self) -> Vec<String> {
-        let mut targets: Vec<String> = self
-            .inner
-            .numbers
-            .keys()
-            .filter_map(|piece| language(piece))
-            .map(str::to_owned)
-            .collect();
-        targets.sort();
-        targets
+    pub(super) fn targets(&self) -> &[String] {
+        &self.inner.targets
     }
 
     /// The number of `>>language<<`.
