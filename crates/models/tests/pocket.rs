@@ -1,5 +1,7 @@
 //! Pocket TTS as its users see it: speech with tiny models, and files that are wrong.
 
+#![expect(clippy::unwrap_used, reason = "what tests share fails like a test")]
+
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -157,7 +159,11 @@ fn speech_that_is_broken_off_stops_at_once_and_leaves_nothing_behind() {
             let mut pcm = Vec::new();
             let mut hear = |piece: &[f32]| {
                 pcm.extend_from_slice(piece);
-                if pcm.len() == stop * 1920 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                if pcm.len() == stop * 1920 {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
             };
             let spoken = tts.speak(LONG, &voice, Noise::seeded(9), &mut hear).unwrap();
             assert!(spoken.cancelled);
@@ -171,8 +177,17 @@ fn speech_that_is_broken_off_stops_at_once_and_leaves_nothing_behind() {
 #[test]
 fn utterances_at_the_same_time_do_not_mix() {
     let (tts, voice) = load("a");
-    let texts = [LONG, "Wait... what? Yes.", "Nobody answered, they said.", "Hello world."];
-    let alone: Vec<_> = texts.iter().zip(0..).map(|(text, seed)| speak(&tts, text, &voice, seed).0).collect();
+    let texts = [
+        LONG,
+        "Wait... what? Yes.",
+        "Nobody answered, they said.",
+        "Hello world.",
+    ];
+    let alone: Vec<_> = texts
+        .iter()
+        .zip(0..)
+        .map(|(text, seed)| speak(&tts, text, &voice, seed).0)
+        .collect();
     std::thread::scope(|scope| {
         let spoken: Vec<_> = texts
             .iter()
@@ -200,7 +215,9 @@ fn each_chunk_fades_in() {
 #[test]
 fn a_text_that_never_ends_is_cut_off_at_its_cap() {
     let spoiled = Spoiled::of("b");
-    spoiled.edit("config.json", |text| text.replace("\"default_eos_threshold\": 0.0", "\"default_eos_threshold\": 1e9"));
+    spoiled.edit("config.json", |text| {
+        text.replace("\"default_eos_threshold\": 0.0", "\"default_eos_threshold\": 1e9")
+    });
     let tts = try_load(&spoiled.files()).unwrap();
     let (pcm, spoken) = speak(&tts, "Hello world.", &tts.voice("new").unwrap(), 1);
     assert_eq!(spoken.capped, 1);
@@ -238,7 +255,11 @@ fn noise_that_runs_out_is_an_error() {
             ControlFlow::Continue(())
         };
         let noise = Noise::recorded(vec![vec![0.0; 8]; 3]);
-        let error = tts.clone().with_two_threads(two_threads).speak("Hello.", &voice, noise, &mut hear).unwrap_err();
+        let error = tts
+            .clone()
+            .with_two_threads(two_threads)
+            .speak("Hello.", &voice, noise, &mut hear)
+            .unwrap_err();
         complaint(&error, "model_input", &["noise ended"]);
         assert_eq!(pieces, 3);
     }
@@ -249,13 +270,23 @@ fn a_voice_of_another_model_is_refused() {
     let (a, voice_a) = load("a");
     let (b, voice_b) = load("b");
     for (tts, voice) in [(&a, &voice_b), (&b, &voice_a)] {
-        let error = tts.speak("Hello.", voice, Noise::seeded(1), &mut |_| ControlFlow::Continue(())).unwrap_err();
+        let error = tts
+            .speak("Hello.", voice, Noise::seeded(1), &mut |_| ControlFlow::Continue(()))
+            .unwrap_err();
         complaint(&error, "model_input", &["voice new belongs to"]);
     }
     let spoiled = Spoiled::of("a");
-    std::fs::copy(files("b").voices.join("new.safetensors"), spoiled.path("voices/other.safetensors")).unwrap();
+    std::fs::copy(
+        files("b").voices.join("new.safetensors"),
+        spoiled.path("voices/other.safetensors"),
+    )
+    .unwrap();
     let heads = "has 1 heads of 16, expected 4 of 8";
-    spoiled.voice_refused("other", "model_tensor", &["other.safetensors", "layers.0.self_attn/cache", heads]);
+    spoiled.voice_refused(
+        "other",
+        "model_tensor",
+        &["other.safetensors", "layers.0.self_attn/cache", heads],
+    );
     assert_eq!(try_load(&spoiled.files()).unwrap().voices().unwrap(), ["new", "other"]);
 }
 
@@ -263,17 +294,31 @@ fn a_voice_of_another_model_is_refused() {
 fn a_voice_with_other_layers_is_refused() {
     // A model with one layer less, whose voice then has one too many.
     let spoiled = Spoiled::of("a");
-    spoiled.edit("config.json", |text| text.replacen("\"num_layers\": 2", "\"num_layers\": 1", 1));
-    spoiled.refused("model_tensor", &["model.safetensors", "transformer.layers.1", "one layer more than the 1 expected"]);
+    spoiled.edit("config.json", |text| {
+        text.replacen("\"num_layers\": 2", "\"num_layers\": 1", 1)
+    });
+    spoiled.refused(
+        "model_tensor",
+        &[
+            "model.safetensors",
+            "transformer.layers.1",
+            "one layer more than the 1 expected",
+        ],
+    );
 
     let path = spoiled.path("voices/more.safetensors");
-    let mut tensors = candle_core::safetensors::load(files("a").voices.join("new.safetensors"), &candle_core::Device::Cpu).unwrap();
+    let mut tensors =
+        candle_core::safetensors::load(files("a").voices.join("new.safetensors"), &candle_core::Device::Cpu).unwrap();
     let cache = "transformer.layers.0.self_attn/cache";
     tensors.insert(cache.replace('0', "2"), tensors[cache].clone());
     candle_core::safetensors::save(&tensors, &path).unwrap();
     let spoiled = Spoiled::of("a");
     std::fs::copy(&path, spoiled.path("voices/more.safetensors")).unwrap();
-    spoiled.voice_refused("more", "model_tensor", &["layers.2.self_attn/cache", "the model has 2 layers"]);
+    spoiled.voice_refused(
+        "more",
+        "model_tensor",
+        &["layers.2.self_attn/cache", "the model has 2 layers"],
+    );
 
     tensors.retain(|name, _| !name.contains("layers.1") && !name.contains("layers.2"));
     candle_core::safetensors::save(&tensors, spoiled.path("voices/less.safetensors")).unwrap();
@@ -283,7 +328,8 @@ fn a_voice_with_other_layers_is_refused() {
 #[test]
 fn voices_with_impossible_contents_are_refused() {
     let spoiled = Spoiled::of("a");
-    let good = candle_core::safetensors::load(spoiled.path("voices/new.safetensors"), &candle_core::Device::Cpu).unwrap();
+    let good =
+        candle_core::safetensors::load(spoiled.path("voices/new.safetensors"), &candle_core::Device::Cpu).unwrap();
     let layer = "transformer.layers.1.self_attn";
     let write = |part: &str, value: candle_core::Tensor| {
         let mut tensors = good.clone();
@@ -309,7 +355,11 @@ fn voices_with_impossible_contents_are_refused() {
 fn an_unknown_voice_is_refused_with_those_that_there_are() {
     let (tts, _) = load("a");
     for name in ["nobody", "", "../voices/new", "new.safetensors", "/etc/passwd", "a\0b"] {
-        complaint(&tts.voice(name).unwrap_err(), "model_input", &["unknown voice", "known: new, old"]);
+        complaint(
+            &tts.voice(name).unwrap_err(),
+            "model_input",
+            &["unknown voice", "known: new, old"],
+        );
     }
 }
 
@@ -320,7 +370,11 @@ fn an_unknown_model_is_refused_with_those_that_there_are() {
     spoiled.refused("model_input", &["unknown speech model tiny", "english", "dutch_24l"]);
     // With a known name the tiny file is the wrong one.
     let error = PocketTts::load("english", &spoiled.files(), &Device::cpu(), Precision::Full).unwrap_err();
-    complaint(&error, "model_malformed", &["tokenizer.json", "420 pieces, the model has 4000"]);
+    complaint(
+        &error,
+        "model_malformed",
+        &["tokenizer.json", "420 pieces, the model has 4000"],
+    );
 }
 
 #[test]
@@ -338,7 +392,10 @@ fn broken_weights_are_refused() {
 fn weights_of_another_model_are_refused_by_tensor() {
     let spoiled = Spoiled::of("a");
     std::fs::copy(files("b").weights, spoiled.path("model.safetensors")).unwrap();
-    spoiled.refused("model_tensor", &["model.safetensors", "flow_lm.input_linear.weight", "[28, 8]", "[32, 8]"]);
+    spoiled.refused(
+        "model_tensor",
+        &["model.safetensors", "flow_lm.input_linear.weight", "[28, 8]", "[32, 8]"],
+    );
 }
 
 #[test]
@@ -353,18 +410,78 @@ fn a_broken_tokenizer_is_refused() {
 #[test]
 fn impossible_configurations_are_refused_by_field() {
     for (from, to, code, words) in [
-        ("\"num_heads\": 4", "\"num_heads\": 5", "model_config", ["flow_lm.transformer.num_heads", "5 heads"]),
-        ("\"num_heads\": 4", "\"num_heads\": 0", "model_config", ["flow_lm.transformer.num_heads", "zero"]),
-        ("\"frame_rate\": 12.5", "\"frame_rate\": 13", "model_config", ["mimi.frame_rate", "13"]),
-        ("\"frame_rate\": 12.5", "\"frame_rate\": 0", "model_config", ["mimi.frame_rate", "0"]),
-        ("\"sample_rate\": 24000", "\"sample_rate\": 16000", "model_config", ["mimi.sample_rate", "24000"]),
-        ("\"max_period\": 10000", "\"max_period\": -1", "model_config", ["max_period", "period"]),
-        ("\"d_model\": 32", "\"d_model\": -32", "model_malformed", ["config.json", "line"]),
-        ("\"dim\": 24", "\"dim\": 24, \"type\": \"magic\"", "model_malformed", ["config.json", "magic"]),
-        ("\"depth\": 2", "\"depth\": 2, \"deep\": 3", "model_malformed", ["config.json", "deep"]),
-        ("\"n_bins\": 420", "\"n_bins\": 421", "model_malformed", ["tokenizer.json", "421"]),
-        ("\"depth\": 2", "\"depth\": 3", "model_tensor", ["flow_lm.flow_net.res_blocks.2", "model.safetensors"]),
-        ("\"kernel_size\": 7", "\"kernel_size\": 5", "model_tensor", ["mimi.decoder.model.0.conv.weight", "5"]),
+        (
+            "\"num_heads\": 4",
+            "\"num_heads\": 5",
+            "model_config",
+            ["flow_lm.transformer.num_heads", "5 heads"],
+        ),
+        (
+            "\"num_heads\": 4",
+            "\"num_heads\": 0",
+            "model_config",
+            ["flow_lm.transformer.num_heads", "zero"],
+        ),
+        (
+            "\"frame_rate\": 12.5",
+            "\"frame_rate\": 13",
+            "model_config",
+            ["mimi.frame_rate", "13"],
+        ),
+        (
+            "\"frame_rate\": 12.5",
+            "\"frame_rate\": 0",
+            "model_config",
+            ["mimi.frame_rate", "0"],
+        ),
+        (
+            "\"sample_rate\": 24000",
+            "\"sample_rate\": 16000",
+            "model_config",
+            ["mimi.sample_rate", "24000"],
+        ),
+        (
+            "\"max_period\": 10000",
+            "\"max_period\": -1",
+            "model_config",
+            ["max_period", "period"],
+        ),
+        (
+            "\"d_model\": 32",
+            "\"d_model\": -32",
+            "model_malformed",
+            ["config.json", "line"],
+        ),
+        (
+            "\"dim\": 24",
+            "\"dim\": 24, \"type\": \"magic\"",
+            "model_malformed",
+            ["config.json", "magic"],
+        ),
+        (
+            "\"depth\": 2",
+            "\"depth\": 2, \"deep\": 3",
+            "model_malformed",
+            ["config.json", "deep"],
+        ),
+        (
+            "\"n_bins\": 420",
+            "\"n_bins\": 421",
+            "model_malformed",
+            ["tokenizer.json", "421"],
+        ),
+        (
+            "\"depth\": 2",
+            "\"depth\": 3",
+            "model_tensor",
+            ["flow_lm.flow_net.res_blocks.2", "model.safetensors"],
+        ),
+        (
+            "\"kernel_size\": 7",
+            "\"kernel_size\": 5",
+            "model_tensor",
+            ["mimi.decoder.model.0.conv.weight", "5"],
+        ),
     ] {
         let spoiled = Spoiled::of("a");
         spoiled.edit("config.json", |text| text.replacen(from, to, 1));

@@ -4,7 +4,10 @@ use super::{elu, exp, gelu, silu};
 
 /// From far below zero to far above, both signs of zero among them.
 fn values() -> Tensor {
-    let values: Vec<f32> = (-40_000..=40_000).map(|at| at as f32 * 0.001).chain([0.0, -0.0, 1e-20, -1e-20]).collect();
+    let values: Vec<f32> = (-40_000..=40_000)
+        .map(|at| at as f32 * 0.001)
+        .chain([0.0, -0.0, 1e-20, -1e-20])
+        .collect();
     Tensor::new(values, &Device::Cpu).unwrap()
 }
 
@@ -35,7 +38,10 @@ fn the_exponential_is_exact_to_a_few_units_in_the_last_place() {
 #[test]
 fn infinities_end_where_they_should() {
     let x = Tensor::new(&[f32::INFINITY, f32::NEG_INFINITY, 1e30, -1e30], &Device::Cpu).unwrap();
-    assert_eq!(elu(&x).unwrap().to_vec1::<f32>().unwrap(), [f32::INFINITY, -1.0, 1e30, -1.0]);
+    assert_eq!(
+        elu(&x).unwrap().to_vec1::<f32>().unwrap(),
+        [f32::INFINITY, -1.0, 1e30, -1.0]
+    );
     let ends = gelu(&x).unwrap().to_vec1::<f32>().unwrap();
     assert_eq!(ends[2], 1e30);
     assert!(ends[3].abs() < 1e-6);

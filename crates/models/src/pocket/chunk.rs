@@ -62,7 +62,11 @@ pub(super) fn split(text: &str, tokenizer: &Tokenizer, config: &Config) -> Resul
 
 fn sentences(text: &str, tokenizer: &Tokenizer) -> Result<Vec<Segment>> {
     let ids = tokenizer.encode(text)?;
-    let cuts = cuts(&ids, |id| tokenizer.ends_sentence(id), |at| in_number(&ids, at, tokenizer))?;
+    let cuts = cuts(
+        &ids,
+        |id| tokenizer.ends_sentence(id),
+        |at| in_number(&ids, at, tokenizer),
+    )?;
     segments(&ids, &cuts, tokenizer)
 }
 

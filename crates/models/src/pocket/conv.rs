@@ -110,9 +110,8 @@ impl Upsample {
     /// From `convtr.weight` (channels, 1, twice the stride).
     pub(super) fn load(weights: &Weights, channels: usize, stride: usize) -> Result<Self> {
         let weight = weights.at("convtr").get((channels, 1, 2 * stride), "weight")?;
-        let half = |at: usize| -> Result<Tensor> {
-            Ok(weight.narrow(2, at, stride)?.permute((1, 2, 0))?.contiguous()?)
-        };
+        let half =
+            |at: usize| -> Result<Tensor> { Ok(weight.narrow(2, at, stride)?.permute((1, 2, 0))?.contiguous()?) };
         Ok(Self {
             own: half(0)?,
             next: half(stride)?,

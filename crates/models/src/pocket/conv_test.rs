@@ -15,7 +15,10 @@ fn random(dims: &[usize]) -> Tensor {
 }
 
 fn weights(tensors: &[(&str, &Tensor)]) -> Weights {
-    let tensors: HashMap<_, _> = tensors.iter().map(|(name, tensor)| ((*name).to_owned(), (*tensor).clone())).collect();
+    let tensors: HashMap<_, _> = tensors
+        .iter()
+        .map(|(name, tensor)| ((*name).to_owned(), (*tensor).clone()))
+        .collect();
     Weights::from_tensors("test", tensors, &crate::Device::cpu())
 }
 
@@ -46,15 +49,30 @@ fn back(x: &Tensor) -> Tensor {
 #[test]
 fn a_convolution_is_candles_whatever_the_pieces() {
     for (inputs, outputs, taps, dilation) in [(5, 7, 7, 1), (3, 4, 3, 2), (4, 1, 3, 1), (6, 2, 1, 1)] {
-        let (weight, bias, x) = (random(&[outputs, inputs, taps]), random(&[outputs]), random(&[12, inputs]));
-        let conv = Conv::load(&weights(&[("conv.weight", &weight), ("conv.bias", &bias)]), inputs, outputs, taps, dilation);
+        let (weight, bias, x) = (
+            random(&[outputs, inputs, taps]),
+            random(&[outputs]),
+            random(&[12, inputs]),
+        );
+        let conv = Conv::load(
+            &weights(&[("conv.weight", &weight), ("conv.bias", &bias)]),
+            inputs,
+            outputs,
+            taps,
+            dilation,
+        );
         let conv = conv.unwrap();
         let padded = turned(&x).pad_with_zeros(2, (taps - 1) * dilation, 0).unwrap();
-        let expected = back(&padded.conv1d(&weight, 0, 1, dilation, 1).unwrap()).broadcast_add(&bias).unwrap();
+        let expected = back(&padded.conv1d(&weight, 0, 1, dilation, 1).unwrap())
+            .broadcast_add(&bias)
+            .unwrap();
         for lengths in [vec![12], vec![1; 12], vec![5, 1, 6]] {
             let mut tail = conv.tail().unwrap();
             let ours = streamed(&x, &lengths, |piece| conv.forward(piece, &mut tail).unwrap());
-            assert!(largest_difference(&ours, &expected) < 1e-5, "{taps} taps in {lengths:?}");
+            assert!(
+                largest_difference(&ours, &expected) < 1e-5,
+                "{taps} taps in {lengths:?}"
+            );
         }
     }
 }
@@ -72,11 +90,18 @@ fn a_transposed_convolution_is_candles_whatever_the_pieces() {
         );
         let conv = conv.unwrap();
         let whole = turned(&x).conv_transpose1d(&weight, 0, 0, stride, 1, 1).unwrap();
-        let expected = back(&whole).narrow(0, 0, 9 * stride).unwrap().broadcast_add(&bias).unwrap();
+        let expected = back(&whole)
+            .narrow(0, 0, 9 * stride)
+            .unwrap()
+            .broadcast_add(&bias)
+            .unwrap();
         for lengths in [vec![9], vec![1; 9], vec![2, 4, 3]] {
             let mut tail = conv.tail().unwrap();
             let ours = streamed(&x, &lengths, |piece| conv.forward(piece, &mut tail).unwrap());
-            assert!(largest_difference(&ours, &expected) < 1e-5, "stride {stride} in {lengths:?}");
+            assert!(
+                largest_difference(&ours, &expected) < 1e-5,
+                "stride {stride} in {lengths:?}"
+            );
         }
     }
 }

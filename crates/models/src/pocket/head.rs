@@ -41,7 +41,9 @@ impl Head {
     /// From `flow_net.…`.
     pub(super) fn load(weights: &Weights, config: &Config) -> Result<Self> {
         let (width, latent, flow) = (config.flow_lm.flow.dim, config.latent(), &config.flow_lm.flow);
-        let full = |weights: &Weights, name: &str, inputs, outputs| weights.linear(name, inputs, outputs, true, Precision::Full);
+        let full = |weights: &Weights, name: &str, inputs, outputs| {
+            weights.linear(name, inputs, outputs, true, Precision::Full)
+        };
         let time = match flow.kind {
             FlowKind::Lsd => {
                 let embeddings = weights.at("time_embed");
@@ -51,7 +53,9 @@ impl Head {
             }
             FlowKind::Pointwise | FlowKind::Drifting => None,
         };
-        let blocks: Vec<_> = (0..flow.depth).map(|block| weights.at("res_blocks").at(block)).collect();
+        let blocks: Vec<_> = (0..flow.depth)
+            .map(|block| weights.at("res_blocks").at(block))
+            .collect();
         let last = weights.at("final_layer");
         let device = weights.device().candle().clone();
         Ok(Self {
@@ -64,7 +68,10 @@ impl Head {
             modulation: modulation(&blocks, &last, width)?,
             plain: Norm::plain(width, 1e-6, &device)?,
             output: full(&last, "linear", width, latent)?,
-            blocks: blocks.iter().map(|block| Block::load(block, width)).collect::<Result<_>>()?,
+            blocks: blocks
+                .iter()
+                .map(|block| Block::load(block, width))
+                .collect::<Result<_>>()?,
             device,
         })
     }
@@ -130,8 +137,12 @@ fn modulation(blocks: &[Weights], last: &Weights, width: usize) -> Result<Linear
 fn time(weights: &Weights, width: usize, at: f64) -> Result<Tensor> {
     let angles = (weights.get(FREQUENCIES, "freqs")? * at)?;
     let x = Tensor::cat(&[angles.cos()?, angles.sin()?], 0)?.unsqueeze(0)?;
-    let x = weights.linear("mlp.0", 2 * FREQUENCIES, width, true, Precision::Full)?.forward(&x)?;
-    let x = weights.linear("mlp.2", width, width, true, Precision::Full)?.forward(&silu(&x)?)?;
+    let x = weights
+        .linear("mlp.0", 2 * FREQUENCIES, width, true, Precision::Full)?
+        .forward(&x)?;
+    let x = weights
+        .linear("mlp.2", width, width, true, Precision::Full)?
+        .forward(&silu(&x)?)?;
     // Not the usual RMSNorm: what divides is the unbiased deviation from the mean, while the mean itself stays.
     let deviation = (x.var_keepdim(1)? + 1e-5)?.sqrt()?;
     let alpha = weights.get(width, "mlp.3.alpha")?;

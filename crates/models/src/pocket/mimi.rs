@@ -69,7 +69,9 @@ impl Decoder {
         let (inside, transformer) = (shape.d_model, weights.at("decoder_transformer"));
         let projection = |name: &str, inputs, outputs| {
             let needed = inside != width;
-            needed.then(|| transformer.linear(name, inputs, outputs, false, precision)).transpose()
+            needed
+                .then(|| transformer.linear(name, inputs, outputs, false, precision))
+                .transpose()
         };
 
         let model = weights.at("decoder").at("model");
@@ -85,7 +87,13 @@ impl Decoder {
             for residual in 0..seanet.n_residual_layers {
                 index += 1;
                 let dilation = seanet.dilation_base.pow(residual as u32);
-                blocks.push(Block::load(&model.at(index).at("block"), channels, seanet.compress, seanet.residual_kernel_size, dilation)?);
+                blocks.push(Block::load(
+                    &model.at(index).at("block"),
+                    channels,
+                    seanet.compress,
+                    seanet.residual_kernel_size,
+                    dilation,
+                )?);
             }
             stages.push(Stage { up, blocks });
             index += 2;
@@ -128,7 +136,9 @@ impl Decoder {
     }
 
     fn embed(&self, latents: &Tensor, state: &mut State) -> Result<Tensor> {
-        let x = self.upsample.forward(&self.quantizer.forward(latents)?, &mut state.upsample)?;
+        let x = self
+            .upsample
+            .forward(&self.quantizer.forward(latents)?, &mut state.upsample)?;
         self.attend(x, state)
     }
 
@@ -171,7 +181,9 @@ impl Decoder {
         let first = self.first.forward(&transformer, &mut state.convs[0])?;
         let up = self.stages[0].up.forward(&elu(&first)?, &mut state.convs[1])?;
         let inside = self.stages[0].blocks[0].wide.forward(&elu(&up)?, &mut state.convs[2])?;
-        let inside = self.stages[0].blocks[0].narrow.forward(&elu(&inside)?, &mut state.convs[3])?;
+        let inside = self.stages[0].blocks[0]
+            .narrow
+            .forward(&elu(&inside)?, &mut state.convs[3])?;
         Ok(Parts {
             quantizer,
             upsample,

@@ -164,7 +164,10 @@ impl PocketTts {
         let path = model.voices.join(format!("{name}.safetensors"));
         if name.is_empty() || !name.chars().all(plain) || !path.exists() {
             let known = self.voices()?.join(", ");
-            return Err(Error::Input(format!("unknown voice {name:?} of {}; known: {known}", model.name)));
+            return Err(Error::Input(format!(
+                "unknown voice {name:?} of {}; known: {known}",
+                model.name
+            )));
         }
         let shape = model.lm.transformer().shape();
         Voice::read(&path, name, &model.weights, shape, &model.device)

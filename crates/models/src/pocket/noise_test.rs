@@ -27,6 +27,12 @@ fn a_seed_gives_the_same_noise_and_another_seed_another() {
 fn recorded_noise_comes_back_as_it_was_and_its_end_is_an_error() {
     let mut noise = Noise::recorded(vec![vec![1.0, 2.0], vec![3.0]]);
     assert_eq!(noise.next(2, 9.0).unwrap(), [1.0, 2.0]);
-    assert!(noise.next(2, 9.0).unwrap_err().to_string().contains("1 values, expected 2"));
+    assert!(
+        noise
+            .next(2, 9.0)
+            .unwrap_err()
+            .to_string()
+            .contains("1 values, expected 2")
+    );
     assert!(noise.next(2, 9.0).unwrap_err().to_string().contains("ended"));
 }

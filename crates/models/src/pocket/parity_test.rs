@@ -19,7 +19,9 @@ const LONG: &str = "Good evening, and welcome to the news. The minister said tha
     The price rose by 3.5 percent; in May it was 2.75. Nobody answered!";
 
 fn directory(model: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/pocket").join(model)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures/pocket")
+        .join(model)
 }
 
 fn load(model: &str) -> PocketTts {
@@ -63,7 +65,12 @@ fn a_text_becomes_the_same_tokens_and_rows() {
         let (tts, reference) = (load(model), Reference::of(model));
         let chunks = super::chunk::split(TEXT, &tts.model.tokenizer, tts.config()).unwrap();
         assert_eq!(chunks.len(), 1);
-        let ids: Vec<u32> = reference.get("ids").to_dtype(candle_core::DType::U32).unwrap().to_vec1().unwrap();
+        let ids: Vec<u32> = reference
+            .get("ids")
+            .to_dtype(candle_core::DType::U32)
+            .unwrap()
+            .to_vec1()
+            .unwrap();
         assert_eq!(chunks[0].ids, ids);
         reference.near("text", &tts.model.lm.text(&ids).unwrap(), 1e-6);
     }
@@ -74,7 +81,12 @@ fn the_backbone_reads_text_as_the_original_does() {
     for model in MODELS {
         let (tts, reference) = (load(model), Reference::of(model));
         let mut cache = tts.model.lm.listen(&tts.voice("new").unwrap(), 100).unwrap();
-        let y = tts.model.lm.transformer().forward(reference.get("text"), &mut cache).unwrap();
+        let y = tts
+            .model
+            .lm
+            .transformer()
+            .forward(reference.get("text"), &mut cache)
+            .unwrap();
         reference.near("text_transformer", &y, LATENT);
     }
 }
@@ -87,7 +99,10 @@ fn each_step_has_the_same_condition_and_end_when_fed_the_same_latents() {
         let mut cache = lm.listen(&tts.voice("new").unwrap(), 100).unwrap();
         lm.transformer().forward(reference.get("text"), &mut cache).unwrap();
         let conditions: Vec<Tensor> = (0..reference.get("input").dim(0).unwrap())
-            .map(|step| lm.condition(&reference.get("input").i(step..=step).unwrap(), &mut cache).unwrap())
+            .map(|step| {
+                lm.condition(&reference.get("input").i(step..=step).unwrap(), &mut cache)
+                    .unwrap()
+            })
             .collect();
         reference.near("condition", &Tensor::cat(&conditions, 0).unwrap(), LATENT);
     }
@@ -115,7 +130,12 @@ fn steps_feed_themselves_like_the_original() {
     for model in MODELS {
         let (tts, reference) = (load(model), Reference::of(model));
         let lm = &tts.model.lm;
-        let ids: Vec<u32> = reference.get("ids").to_dtype(candle_core::DType::U32).unwrap().to_vec1().unwrap();
+        let ids: Vec<u32> = reference
+            .get("ids")
+            .to_dtype(candle_core::DType::U32)
+            .unwrap()
+            .to_vec1()
+            .unwrap();
         let mut cache = lm.listen(&tts.voice("new").unwrap(), 100).unwrap();
         let mut noise = reference.noise("noise");
         let mut steps = vec![lm.begin(&ids, &mut cache, &mut noise, 1.0).unwrap()];
@@ -159,7 +179,11 @@ fn many_frames_at_once_sound_like_one_at_a_time() {
             let mut state = decoder.state().unwrap();
             let parts: Vec<Tensor> = (0..count)
                 .step_by(group)
-                .map(|at| decoder.decode(&latents.i(at..count.min(at + group)).unwrap(), &mut state).unwrap())
+                .map(|at| {
+                    decoder
+                        .decode(&latents.i(at..count.min(at + group)).unwrap(), &mut state)
+                        .unwrap()
+                })
                 .collect();
             let difference = largest_difference(&Tensor::cat(&parts, 0).unwrap(), &whole);
             assert!(difference < 1e-6, "{group} frames: {difference:e}");
@@ -196,7 +220,9 @@ fn a_long_text_is_the_originals_over_all_its_chunks() {
             ControlFlow::Continue(())
         };
         let voice = tts.voice("new").unwrap();
-        let spoken = tts.speak(LONG, &voice, reference.noise("long_noise"), &mut hear).unwrap();
+        let spoken = tts
+            .speak(LONG, &voice, reference.noise("long_noise"), &mut hear)
+            .unwrap();
         assert_eq!(spoken.chunks, reference.get("long_tokens").dim(0).unwrap());
         let pcm = Tensor::new(pcm, &candle_core::Device::Cpu).unwrap();
         reference.near("long_pcm_64th", &every(&pcm, 64), PCM);
@@ -222,7 +248,10 @@ fn a_quantised_model_stays_close() {
         let mut cache = lm.listen(&tts.voice("new").unwrap(), 100).unwrap();
         lm.transformer().forward(reference.get("text"), &mut cache).unwrap();
         let conditions: Vec<Tensor> = (0..reference.get("input").dim(0).unwrap())
-            .map(|step| lm.condition(&reference.get("input").i(step..=step).unwrap(), &mut cache).unwrap())
+            .map(|step| {
+                lm.condition(&reference.get("input").i(step..=step).unwrap(), &mut cache)
+                    .unwrap()
+            })
             .collect();
         let ours = Tensor::cat(&conditions, 0).unwrap();
         let theirs = reference.get("condition");
@@ -231,5 +260,22 @@ fn a_quantised_model_stays_close() {
         let worst: f32 = cosine.min_all().unwrap().to_scalar().unwrap();
         println!("{model}: cosine {worst}");
         assert!(worst > 0.999, "{model}: {worst}");
+    }
+}
+
+#[test]
+fn random_models_have_the_tensors_that_real_ones_have() {
+    for model in MODELS {
+        let config = super::Config::read(&directory(model).join("config.json")).unwrap();
+        let path = directory(model).join("model.safetensors");
+        let file = candle_core::safetensors::load(path, &candle_core::Device::Cpu).unwrap();
+        let mut theirs: Vec<(String, Vec<usize>)> =
+            file.into_iter().map(|(name, x)| (name, x.dims().to_vec())).collect();
+        // In the voice file already.
+        theirs.retain(|(name, _)| name != "flow_lm.bos_before_voice");
+        theirs.sort();
+        let mut ours = super::random::names(&config);
+        ours.sort();
+        assert_eq!(ours, theirs);
     }
 }

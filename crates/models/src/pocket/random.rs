@@ -75,11 +75,17 @@ impl Values {
 /// Pieces of one to three letters, so that a text has about as many tokens as with a real tokenizer.
 fn tokenizer(pieces: usize) -> Result<tokenizers::Tokenizer> {
     let letters = 'a'..='z';
-    let two = || letters.clone().flat_map(|a| ('a'..='z').map(move |b| format!("{a}{b}")));
+    let two = || {
+        letters
+            .clone()
+            .flat_map(|a| ('a'..='z').map(move |b| format!("{a}{b}")))
+    };
     let vowels = ['a', 'e', 'i', 'o', 'u'];
-    let mut vocabulary: Vec<String> = ["<unk>", "<s>", "</s>", "<pad>", "▁", ".", "!", "...", "?", ",", ";", ":", "'"]
-        .map(str::to_owned)
-        .to_vec();
+    let mut vocabulary: Vec<String> = [
+        "<unk>", "<s>", "</s>", "<pad>", "▁", ".", "!", "...", "?", ",", ";", ":", "'",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     vocabulary.extend(letters.clone().chain('A'..='Z').map(String::from));
     vocabulary.extend(('A'..='Z').chain('a'..='z').map(|a| format!("▁{a}")));
     vocabulary.extend(two());
@@ -192,7 +198,10 @@ impl List {
     fn decoder(&mut self, config: &Config) {
         let (mimi, seanet) = (&config.mimi, config.mimi.decoder_seanet());
         let shape = mimi.decoder_transformer().shape();
-        self.add("mimi.quantizer.output_proj.weight", &[seanet.dimension, config.latent(), 1]);
+        self.add(
+            "mimi.quantizer.output_proj.weight",
+            &[seanet.dimension, config.latent(), 1],
+        );
         let kernel = 2 * mimi.positions().unwrap_or(1);
         self.add("mimi.upsample.convtr.convtr.weight", &[seanet.dimension, 1, kernel]);
         if shape.d_model != seanet.dimension {
@@ -206,7 +215,10 @@ impl List {
         self.conv(&format!("{model}.0"), seanet.dimension, channels, seanet.kernel_size);
         let mut index = 2;
         for ratio in &seanet.ratios {
-            self.add(&format!("{model}.{index}.convtr.weight"), &[channels, channels / 2, 2 * ratio]);
+            self.add(
+                &format!("{model}.{index}.convtr.weight"),
+                &[channels, channels / 2, 2 * ratio],
+            );
             channels /= 2;
             self.add(&format!("{model}.{index}.convtr.bias"), &[channels]);
             for _ in 0..seanet.n_residual_layers {

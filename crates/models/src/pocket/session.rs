@@ -138,7 +138,9 @@ pub(super) fn speak(
         })
     } else {
         let stop = AtomicBool::new(false);
-        generate(model, &chunks, voice, &mut noise, &stop, &mut |latent| hear(latent, &mut spoken))
+        generate(model, &chunks, voice, &mut noise, &stop, &mut |latent| {
+            hear(latent, &mut spoken)
+        })
     }?;
 
     spoken.capped = generated.capped;
@@ -166,7 +168,11 @@ fn generate(
         let seconds = chunk.ids.len() as f64 / TOKENS_PER_SECOND + SPARE_SECONDS;
         (seconds * config.mimi.frame_rate).ceil() as usize
     };
-    let room = chunks.iter().map(|chunk| chunk.ids.len() + cap(chunk)).max().unwrap_or(0);
+    let room = chunks
+        .iter()
+        .map(|chunk| chunk.ids.len() + cap(chunk))
+        .max()
+        .unwrap_or(0);
     let mut cache = lm.listen(voice, room)?;
     let deviation = config.default_temperature.sqrt();
     let mut done = Generated::default();
@@ -180,7 +186,11 @@ fn generate(
                 return Ok(done);
             }
             if frame == cap {
-                tracing::warn!(tokens = chunk.ids.len(), frames = cap, "a text was spoken without an end");
+                tracing::warn!(
+                    tokens = chunk.ids.len(),
+                    frames = cap,
+                    "a text was spoken without an end"
+                );
                 done.capped += 1;
                 break;
             }
@@ -199,7 +209,12 @@ fn generate(
             }
             let value = lm.denormalise(&step.latent)?;
             latent = Some(step.latent);
-            if out(Latent { value, first: frame == 0 })?.is_break() {
+            if out(Latent {
+                value,
+                first: frame == 0,
+            })?
+            .is_break()
+            {
                 return Ok(done);
             }
         }

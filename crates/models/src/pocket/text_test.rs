@@ -44,7 +44,12 @@ fn text_is_prepared_and_cut_as_by_the_original() {
     for case in cases {
         let config = rules(&case.model);
         let whole = prepare(&case.text, &config).unwrap();
-        assert_eq!((whole.text, whole.frames_after_eos), (case.prepared, case.guess + 2), "{}", case.model);
+        assert_eq!(
+            (whole.text, whole.frames_after_eos),
+            (case.prepared, case.guess + 2),
+            "{}",
+            case.model
+        );
         let chunks: Vec<(String, usize, usize)> = split(&case.text, &tokenizer, &config)
             .unwrap()
             .into_iter()
@@ -58,7 +63,10 @@ fn text_is_prepared_and_cut_as_by_the_original() {
 fn each_language_has_its_rules() {
     let of = |model, text| prepared(model, text).0;
     assert_eq!(prepared("english", "hello world"), ("Hello world.".into(), 3));
-    assert_eq!(prepared("french", "il dit: « ça va? », puis part;"), ("Il dit, ça va? puis part.".into(), 1));
+    assert_eq!(
+        prepared("french", "il dit: « ça va? », puis part;"),
+        ("Il dit, ça va? puis part.".into(), 1)
+    );
     assert_eq!(prepared("spanish", "¿qué tal? ¡bien!"), ("Qué tal? bien!".into(), 3));
     assert_eq!(of("english", "it’s — fine"), "It's — fine.");
     assert_eq!(of("english_2m_2026-10", "it’s — fine"), "It's , fine.");
@@ -93,7 +101,13 @@ fn a_word_without_end_is_cut_too() {
     let text = "x".repeat(1000);
     let chunks = split(&text, &tokenizer(), &rules("english")).unwrap();
     assert!(chunks.len() > 10);
-    assert_eq!(chunks.iter().map(|chunk| chunk.text.to_lowercase().matches('x').count()).sum::<usize>(), 1000);
+    assert_eq!(
+        chunks
+            .iter()
+            .map(|chunk| chunk.text.to_lowercase().matches('x').count())
+            .sum::<usize>(),
+        1000
+    );
     assert!(chunks.iter().all(|chunk| chunk.ids.len() <= MAX_TOKENS + 4));
 }
 

@@ -55,7 +55,10 @@ impl Tokenizer {
         let ids = encoding.get_ids().to_vec();
         // Numbers may have holes even where their count is right.
         match ids.iter().find(|id| **id as usize >= self.pieces) {
-            Some(id) => Err(malformed(&self.path, format!("piece {id} is beyond the model's {}", self.pieces))),
+            Some(id) => Err(malformed(
+                &self.path,
+                format!("piece {id} is beyond the model's {}", self.pieces),
+            )),
             None => Ok(ids),
         }
     }

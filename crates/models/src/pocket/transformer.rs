@@ -106,12 +106,17 @@ impl Transformer {
         // One more in the file means another model's file, which would speak nonsense.
         let next = weights.at("layers").at(shape.layers);
         if next.has("norm1.weight") {
-            return Err(next.error("norm1.weight", format!("one layer more than the {} expected", shape.layers)));
+            return Err(next.error(
+                "norm1.weight",
+                format!("one layer more than the {} expected", shape.layers),
+            ));
         }
         let slope = (-shape.max_period.ln() * 2.0 / shape.head_dim as f64) as f32;
         Ok(Self {
             layers,
-            frequencies: (0..shape.head_dim / 2).map(|pair| (pair as f32 * slope).exp()).collect(),
+            frequencies: (0..shape.head_dim / 2)
+                .map(|pair| (pair as f32 * slope).exp())
+                .collect(),
             shape,
             device: weights.device().candle().clone(),
         })
@@ -124,7 +129,10 @@ impl Transformer {
     /// An empty cache. Without a window it takes `capacity` positions; with one it never ends, and `capacity` is the usual number of
     /// positions in one pass.
     pub(super) fn cache(&self, capacity: usize) -> Result<Cache> {
-        let capacity = self.shape.context.map_or(capacity, |context| window_room(context, capacity));
+        let capacity = self
+            .shape
+            .context
+            .map_or(capacity, |context| window_room(context, capacity));
         let dims = (self.shape.kv_heads, capacity, self.shape.head_dim);
         let empty = || Tensor::zeros(dims, DType::F32, &self.device);
         let layers = (0..self.shape.layers)
@@ -245,9 +253,7 @@ impl Layer {
         let attention = weights.at("self_attn");
         let query = shape.heads * shape.head_dim;
         let all = query + 2 * shape.kv_heads * shape.head_dim;
-        let scale = |name: &str| {
-            shape.layer_scale.then(|| weights.at(name).get(d, "scale")).transpose()
-        };
+        let scale = |name: &str| shape.layer_scale.then(|| weights.at(name).get(d, "scale")).transpose();
         Ok(Self {
             norm1: Norm::load(&weights.at("norm1"), d, 1e-5)?,
             in_proj: attention.linear("in_proj", d, all, false, precision)?,
@@ -310,17 +316,23 @@ impl Layer {
         let keys = keys.narrow(1, from, total)?;
         let values = values.narrow(1, from, total)?;
         // The query heads that share keys lie next to each other: they count as more positions.
-        let query = (turned.narrow(0, 0, heads)? * (head_dim as f64).powf(-0.5))?
-            .reshape((kv_heads, heads / kv_heads * count, head_dim))?;
+        let query = (turned.narrow(0, 0, heads)? * (head_dim as f64).powf(-0.5))?.reshape((
+            kv_heads,
+            heads / kv_heads * count,
+            head_dim,
+        ))?;
         let mut scores = query.matmul(&keys.transpose(1, 2)?)?;
         if let Some(mask) = &pass.mask {
             let mask = mask.narrow(1, from, total)?;
-            scores = scores
-                .reshape((heads, count, total))?
-                .broadcast_add(&mask)?
-                .reshape((kv_heads, heads / kv_heads * count, total))?;
+            scores = scores.reshape((heads, count, total))?.broadcast_add(&mask)?.reshape((
+                kv_heads,
+                heads / kv_heads * count,
+                total,
+            ))?;
         }
-        let mixed = softmax_last_dim(&scores)?.matmul(&values)?.reshape((heads, count, head_dim))?;
+        let mixed = softmax_last_dim(&scores)?
+            .matmul(&values)?
+            .reshape((heads, count, head_dim))?;
         let mixed = if count == 1 {
             mixed.reshape((1, heads * head_dim))?
         } else {

@@ -60,7 +60,12 @@ impl Voice {
             let (offset, end) = (take("offset"), take("current_end"));
             take("pad");
             let length = match (offset, end) {
-                (Some(offset), _) => offset.flatten_all()?.to_dtype(DType::I64)?.to_vec1::<i64>()?.first().copied(),
+                (Some(offset), _) => offset
+                    .flatten_all()?
+                    .to_dtype(DType::I64)?
+                    .to_vec1::<i64>()?
+                    .first()
+                    .copied(),
                 (None, Some(end)) => Some(end.elem_count() as i64),
                 (None, None) => None,
             };
@@ -70,7 +75,10 @@ impl Voice {
             };
             if (heads, width) != (shape.kv_heads, shape.head_dim) {
                 let expected = (shape.kv_heads, shape.head_dim);
-                let why = format!("has {heads} heads of {width}, expected {} of {}", expected.0, expected.1);
+                let why = format!(
+                    "has {heads} heads of {width}, expected {} of {}",
+                    expected.0, expected.1
+                );
                 return Err(wrong(key("cache"), why));
             }
             let length = usize::try_from(length).unwrap_or(0);
@@ -91,7 +99,10 @@ impl Voice {
             layers.push((half(0)?, half(1)?));
         }
         if let Some(extra) = tensors.keys().min() {
-            return Err(wrong(extra.clone(), format!("unknown: the model has {} layers", shape.layers)));
+            return Err(wrong(
+                extra.clone(),
+                format!("unknown: the model has {} layers", shape.layers),
+            ));
         }
         Ok(Self::of(name, model, layers, positions.unwrap_or(0)))
     }

@@ -50,7 +50,10 @@ impl Config {
             ("mimi.transformer.num_heads", transformer.d_model, transformer.num_heads),
         ] {
             if width % heads != 0 || (width / heads) % 2 != 0 {
-                return wrong(field, format!("{heads} heads do not share a width of {width} in even parts"));
+                return wrong(
+                    field,
+                    format!("{heads} heads do not share a width of {width} in even parts"),
+                );
             }
         }
         if backbone.num_heads % kv_heads != 0 {
@@ -61,10 +64,16 @@ impl Config {
             );
         }
         if lm.lookup_table.dim != backbone.d_model {
-            return wrong("flow_lm.lookup_table.dim", format!("is not d_model, {}", backbone.d_model));
+            return wrong(
+                "flow_lm.lookup_table.dim",
+                format!("is not d_model, {}", backbone.d_model),
+            );
         }
         if mimi.sample_rate != SAMPLE_RATE || mimi.channels != 1 || seanet.channels != 1 {
-            return wrong("mimi.sample_rate", format!("only mono of {SAMPLE_RATE} Hz is supported"));
+            return wrong(
+                "mimi.sample_rate",
+                format!("only mono of {SAMPLE_RATE} Hz is supported"),
+            );
         }
         if mimi.positions().is_none() {
             return wrong(

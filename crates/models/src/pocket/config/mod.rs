@@ -321,7 +321,7 @@ impl Mimi {
     pub(super) fn positions(&self) -> Option<usize> {
         let hop: usize = self.decoder_seanet().ratios.iter().product();
         let positions = f64::from(self.sample_rate) / hop as f64 / self.frame_rate;
-        (positions >= 1.0 && positions <= 1024.0 && positions.fract() == 0.0).then_some(positions as usize)
+        ((1.0..=1024.0).contains(&positions) && positions.fract() == 0.0).then_some(positions as usize)
     }
 }
 

@@ -74,7 +74,9 @@ impl Config {
         if !NAMES.contains(&name) {
             return None;
         }
-        let size = ["18m", "7m", "2m"].into_iter().find(|size| name.split('_').nth(1) == Some(size));
+        let size = ["18m", "7m", "2m"]
+            .into_iter()
+            .find(|size| name.split('_').nth(1) == Some(size));
         let mut config = match size {
             Some(size) => small(size),
             None => large(if name.ends_with("_24l") { 24 } else { 6 }),
