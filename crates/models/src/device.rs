@@ -78,3 +78,34 @@ impl Device {
         &self.inner
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_is_not_there_is_refused_by_name() {
+        for (wanted, name, built) in [
+            (Wanted::Cuda, "cuda", cfg!(feature = "cuda")),
+            (Wanted::Metal, "metal", cfg!(feature = "metal")),
+        ] {
+            match Device::open(wanted) {
+                // On a machine that has it.
+                Ok(device) => assert!(built && device.name() == name && !device.is_cpu()),
+                Err(error) => {
+                    let why = if built { "no usable device" } else { "built without the feature" };
+                    let said = error.to_string();
+                    assert!(said.starts_with(&format!("device {name}: ")) && said.contains(why), "{said}");
+                    assert_eq!(error.code(), "device");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_automatic_choice_always_works_and_tells_what_it_is() {
+        let device = Device::open(Wanted::Auto).unwrap();
+        assert_eq!(device.is_cpu(), device.name() == "cpu");
+        assert_eq!(Device::open(Wanted::Cpu).unwrap().name(), "cpu");
+    }
+}

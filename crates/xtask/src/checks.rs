@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::cli::Installing;
 use crate::compile;
 use crate::demo::verdict;
+use crate::stack;
 
 /// Tests append a line here for each thing that they did not do, and why.
 const SKIPPED: &str = "DRAGOMAN_SKIPPED";
@@ -59,12 +60,16 @@ impl Ci {
         let report = dir.path().join("report.json");
         let seconds = self.demo_seconds.to_string();
         let report_argument = report.display().to_string();
-        let steps: [(&str, Vec<&str>); 4] = [
+        let steps: [(&str, Vec<&str>); 5] = [
             ("tests", vec!["xtask", "test"]),
             ("format", vec!["fmt", "--all", "--check"]),
             (
                 "lints",
                 vec!["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+            ),
+            (
+                "cuda",
+                vec!["check", "--package", "dragoman-models", "--features", "cuda"],
             ),
             (
                 "demo",
@@ -76,7 +81,11 @@ impl Ci {
         for (name, arguments) in &steps {
             println!("=== {name}");
             let started = Instant::now();
-            let outcome = step(&mut compile::command(arguments), name, &report);
+            let mut command = compile::command(arguments);
+            if *name == "cuda" {
+                without_cuda(&mut command)?;
+            }
+            let outcome = step(&mut command, name, &report);
             let seconds = started.elapsed().as_secs_f64();
             if let Err(error) = outcome {
                 println!("{name} failed: {error:#}");
@@ -91,6 +100,19 @@ impl Ci {
             false => bail!("failed: {}", failed.join(", ")),
         }
     }
+}
+
+/// Lets a build have the feature `cuda` without CUDA. It keeps to itself: what it leaves would be taken for the real thing by a
+/// later build with CUDA.
+fn without_cuda(command: &mut Command) -> Result<()> {
+    let program = std::env::current_exe().context("cannot tell where the build is")?;
+    let target = program.ancestors().nth(2).context("cannot tell where the build is")?;
+    command
+        .env("NVCC", stack::repository().join("crates/models/cuda-check/nvcc"))
+        .env("CUDARC_CUDA_VERSION", "13000")
+        .env("CUDA_COMPUTE_CAP", "80")
+        .env("CARGO_TARGET_DIR", target.join("cuda-check"));
+    Ok(())
 }
 
 /// The demo may miss a figure on a busy machine without being wrong: its report is judged here, with slack.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{checks, demo, doctor, install, needs::Scope, up};
+use crate::{bench, checks, demo, doctor, install, needs::Scope, up};
 
 /// Exit code when a native library is missing and `--no-install` forbids installing it.
 const NOT_INSTALLED: u8 = 2;
@@ -32,6 +32,8 @@ enum Command {
     Demo(demo::Demo),
     /// Install what the tests need, build once and run every test
     Test(checks::Test),
+    /// Time the parts on this machine
+    Bench(bench::Bench),
     /// Say what this machine has, what it lacks and how to get it
     Doctor,
     /// Everything that continuous integration runs, each step timed
@@ -69,6 +71,7 @@ pub fn run() -> ExitCode {
         Command::Publish(publish) => publish.run(),
         Command::Demo(demo) => demo.run(),
         Command::Test(test) => test.run(),
+        Command::Bench(bench) => bench.run(),
         Command::Doctor => doctor::run(),
         Command::Ci(ci) => ci.run(),
     };

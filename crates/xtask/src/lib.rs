@@ -1,4 +1,4 @@
-//! Everything that a developer types: `cargo xtask up | publish | demo | test | doctor | ci`.
+//! Everything that a developer types: `cargo xtask up | publish | demo | test | bench | doctor | ci`.
 //!
 //! It starts the product's own binaries as a user would and looks at them from outside, over sockets and `/proc`.
 //! It may not link a native library: it has to run, and to say what is missing, on a machine that has none of them.
@@ -6,6 +6,7 @@
 //!
 //! [`stack`] is the part that the end-to-end tests use as well.
 
+mod bench;
 mod checks;
 mod child;
 mod cli;
