@@ -105,7 +105,7 @@ fn english_is_heard_in_spanish() -> Result<()> {
 }
 
 fn said(stream: &Value) -> Option<String> {
-    let text = stream["programmes"][0]["dub"]["last_text"].as_str();
+    let text = stream["programmes"][0]["dub"]["last_dub"].as_str();
     text.map(str::to_owned)
 }
 

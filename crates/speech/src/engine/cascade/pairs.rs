@@ -79,7 +79,8 @@ impl Pairs {
                     "the recogniser does not understand {from:?} of the pair {pair}"
                 ));
             }
-            if !stages.translate.translates(from, to) && !(to == "en" && stages.recognise.into_english()) {
+            let by_ear = to == "en" && stages.recognise.hears_english();
+            if !by_ear && !stages.translate.translates(from, to) {
                 return Some(format!("there is no translation for the pair {pair}"));
             }
             let speaks = stages.synthesise.speaks(to);
@@ -127,7 +128,7 @@ impl Pairs {
 
     /// Whether the recogniser itself writes in this language, and it is spoken by a voice that is loaded.
     pub(super) fn hears_into(&self, stages: &Stages, target: &str) -> bool {
-        same(target, "en") && stages.recognise.into_english() && self.targets().iter().any(|lang| lang == "en")
+        same(target, "en") && stages.recognise.hears_english() && self.targets().iter().any(|lang| lang == "en")
     }
 
     fn list(&self, stages: &Stages) -> String {

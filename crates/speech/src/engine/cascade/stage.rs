@@ -75,7 +75,7 @@ pub trait Recognise: Stage {
     fn recognises(&self, lang: &str) -> bool;
 
     /// Whether it can write in English what was said in another language.
-    fn into_english(&self) -> bool {
+    fn hears_english(&self) -> bool {
         false
     }
 

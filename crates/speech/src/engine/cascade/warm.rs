@@ -9,8 +9,8 @@ use super::stage::{Call, Failure, Line, Sentence, Speech};
 use crate::listen::cut;
 use crate::text::prepare;
 
-/// Sound that recognition is tried with: as long as utterances are.
-const TRIAL_S: usize = 4;
+/// Sound that recognition is tried with: a short utterance, which every model has room for.
+const TRIAL_S: usize = 2;
 /// What is translated and spoken to try a pair: the same in most languages.
 const TRIAL_TEXT: &str = "Radio, 2026.";
 

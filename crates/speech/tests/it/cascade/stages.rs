@@ -52,7 +52,7 @@ impl Recognise for Script {
         true
     }
 
-    fn into_english(&self) -> bool {
+    fn hears_english(&self) -> bool {
         self.into_english
     }
 

@@ -86,7 +86,10 @@ impl Runner {
         let kept = self.take(languages);
         let mut process = match kept {
             Some(mut process) => match process.exchange(input, false, deadline, call, &mut on_output) {
-                Ok(()) => return Ok(self.give_back(languages, process)),
+                Ok(()) => {
+                    self.give_back(languages, process);
+                    return Ok(());
+                }
                 // It may have ended long ago, between two utterances.
                 Err(Failure::Failed { code, .. }) if code == COMMAND_FAILED && !answered.get() => {
                     self.start(languages)?

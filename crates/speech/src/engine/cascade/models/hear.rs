@@ -42,7 +42,7 @@ impl Recognise for Ears {
         lang == "auto" || self.languages.iter().any(|known| known == primary(lang))
     }
 
-    fn into_english(&self) -> bool {
+    fn hears_english(&self) -> bool {
         self.whisper.translates()
     }
 

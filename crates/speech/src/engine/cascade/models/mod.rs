@@ -71,7 +71,7 @@ impl Models {
                 Ears::load(self.described(name, "asr"), &files, self)?
             }
         };
-        self.into_english = ears.into_english();
+        self.into_english = ears.hears_english();
         Ok(Arc::new(ears))
     }
 
