@@ -691,6 +691,24 @@ fn weights_that_do_not_fit() {
 }
 
 #[test]
+fn weights_that_are_no_numbers() {
+    let copy = Copy::new();
+    let path = copy.path("model.safetensors");
+    let mut tensors = candle_core::safetensors::load(&path, &Candle::Cpu).unwrap();
+    let name = "model.encoder.layer_norm.bias";
+    let damaged = Tensor::full(f32::NAN, tensors[name].shape(), &Candle::Cpu).unwrap();
+    tensors.insert(name.into(), damaged);
+    std::fs::remove_file(&path).unwrap();
+    candle_core::safetensors::save(&tensors, &path).unwrap();
+    let error = copy.load().unwrap().hear(&noise(), &Ask::default()).unwrap_err();
+    assert_eq!(
+        (error.code(), error.to_string().contains("not a number")),
+        ("compute", true),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_truncated_gguf_is_refused() {
     let copy = Copy::new();
     let tensors = candle_core::safetensors::load(copy.path("model.safetensors"), &Candle::Cpu).unwrap();
