@@ -31,6 +31,8 @@ impl Purpose {
 pub enum Role {
     /// `config.json`.
     Config,
+    /// `generation_config.json` of a Whisper model, read from beside its `config.json`: what must not be said.
+    Generation,
     /// `tokenizer.json`.
     Tokenizer,
     /// `vocab.json` of a Marian model.
@@ -214,6 +216,11 @@ const ENGLISH: &str = "en";
 fn whisper(size: &str, megabytes: u64) -> Model {
     let parts = vec![
         part(Role::Config, &["config.json"]),
+        // Newer repositories keep the lists of suppressed tokens here and no longer in `config.json`.
+        Part {
+            optional: true,
+            ..part(Role::Generation, &["generation_config.json"])
+        },
         part(Role::Tokenizer, &["tokenizer.json"]),
         part(Role::Weights, &["model.safetensors"]),
     ];

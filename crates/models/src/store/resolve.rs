@@ -145,7 +145,7 @@ impl Store {
                 (State::Present, Some(path)) => {
                     resolved.found.insert(part.names[0].clone(), path);
                 }
-                _ if part.optional => {}
+                (State::Missing, _) if part.optional => {}
                 (state, _) => {
                     files.push(file.name);
                     reasons.push(state.as_reason().to_owned());

@@ -31,6 +31,7 @@ impl Setup {
     fn new() -> Self {
         let hub = Hub::start();
         hub.put(REPOSITORY, "config.json", b"{\"d_model\": 384}");
+        hub.put(REPOSITORY, "generation_config.json", b"{\"suppress_tokens\": [1]}");
         hub.put(REPOSITORY, "tokenizer.json", b"{\"model\": {}}");
         hub.put(REPOSITORY, "model.safetensors", &weights(1, SIZE));
         Self {
@@ -93,9 +94,10 @@ fn what_was_fetched_is_found_without_the_hub_and_costs_nothing_the_second_time()
     assert_eq!(missing.command, "dragoman-speech models fetch whisper-tiny");
 
     let fetched = setup.fetch().unwrap();
-    assert_eq!(fetched.downloaded.len(), 3);
+    assert_eq!(fetched.downloaded.len(), 4);
     assert!(fetched.bytes > SIZE as u64);
     let files = setup.store().whisper("whisper-tiny").unwrap();
+    assert!(files.config.with_file_name("generation_config.json").is_file());
     assert_eq!(fs::read(&files.weights).unwrap(), weights(1, SIZE));
     assert_eq!(setup.state(), State::Present);
     let lock = setup.store().lock().unwrap();

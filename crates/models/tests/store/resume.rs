@@ -34,7 +34,7 @@ fn one_fetch_rides_out_several_cuts() {
     };
     let fetched = setup.store().fetch(&whisper(), &options, &mut Silent).unwrap();
     assert_eq!(setup.hub.downloads().len(), 5);
-    assert_eq!(fetched.bytes, (SIZE + 16 + 13) as u64);
+    assert_eq!(fetched.bytes, (SIZE + 16 + 24 + 13) as u64);
     assert_eq!(fs::read(setup.weights_blob()).unwrap(), weights(1, SIZE));
 }
 
