@@ -1,12 +1,15 @@
 //! Pure: sound that is in the source and not in the programme.
 //!
 //! Levels of 5 ms blocks are compared at the same media time. A hole is at least 10 ms where the programme is silent and
-//! the source is not; a ducked bed is 40 dB away from that.
+//! the source is not; a ducked bed is 40 dB away from that. A programme's own start is no hole: its sound may begin a little
+//! after its first picture, where the worker has joined the source in the middle of a frame.
 
 /// How long a block is.
 pub const BLOCK_MS: f64 = 5.0;
 /// Two blocks: the edge of a hole lies inside a block.
 const BLOCKS: u32 = 2;
+/// 100 ms, a few frames of AAC.
+const START: u32 = 20;
 const SILENT_DB: f32 = -80.0;
 const HEARD_DB: f32 = -50.0;
 /// One minute of source levels, far beyond any hold.
@@ -55,6 +58,8 @@ pub fn decibels(amplitude: f64) -> f32 {
 #[derive(Debug)]
 pub struct Holes {
     source: Vec<(i64, f32)>,
+    /// Blocks of the programme that may still be silent.
+    start: u32,
     run: Option<(i64, u32)>,
     gaps: u64,
     missing_ms: f64,
@@ -64,6 +69,7 @@ impl Default for Holes {
     fn default() -> Self {
         Self {
             source: vec![(i64::MIN, 0.0); KEEP],
+            start: START,
             run: None,
             gaps: 0,
             missing_ms: 0.0,
@@ -77,8 +83,14 @@ impl Holes {
         self.source[index.rem_euclid(KEEP as i64) as usize] = (index, level_db);
     }
 
-    /// A block of the programme.
+    /// A block of the programme, from its first picture on.
     pub fn programme(&mut self, index: i64, level_db: f32) {
+        if level_db >= SILENT_DB {
+            self.start = 0;
+        } else if self.start > 0 {
+            self.start -= 1;
+            return;
+        }
         let (at, source_db) = self.source[index.rem_euclid(KEEP as i64) as usize];
         if level_db >= SILENT_DB || at != index || source_db <= HEARD_DB {
             self.run = None;
@@ -150,6 +162,12 @@ mod tests {
             pcm[90_000..95_000].fill(0.0);
         });
         assert_eq!(holes.gaps(), 2);
+    }
+
+    #[test]
+    fn a_start_just_after_the_first_picture_is_no_hole_and_a_late_one_is() {
+        assert_eq!(sound(|pcm| pcm[..4_000].fill(0.0)).gaps(), 0);
+        assert_eq!(sound(|pcm| pcm[..9_600].fill(0.0)).gaps(), 1);
     }
 
     #[test]
