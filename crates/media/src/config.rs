@@ -5,23 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use dragoman_service::auth::Access;
-use dragoman_service::config::{Check, ConfigError, Secret, Vars, parse};
+use dragoman_service::config::{Check, ConfigError, Mode, Secret, Vars, parse};
 use dragoman_service::telemetry;
 use serde::Deserialize;
 use url::Url;
 
 use crate::orchestrator::settings::{self, Settings};
-
-/// Where this service's modes run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Everything on one machine without a GPU.
-    Cpu,
-    /// Everything on one machine with a GPU.
-    Gpu,
-    /// The speech service is somewhere else.
-    Split,
-}
 
 /// Loopback: a listener beyond it needs a key.
 const LISTEN: &str = "127.0.0.1:8080";
@@ -116,7 +105,7 @@ impl Config {
         let mut check = Check::new();
         let mut raw: Raw = vars.read(&mut check);
         let ms = Duration::from_millis;
-        let mode = check.choice("MODE", raw.mode, Mode::Cpu, &MODES);
+        let (mode, allow_open) = check.mode(raw.mode, raw.allow_open);
         judge_mode(
             &mut check,
             mode,
@@ -124,7 +113,6 @@ impl Config {
             &raw.speech_key,
             raw.speech_device.as_deref(),
         );
-        let allow_open = check.flag("ALLOW_OPEN", raw.allow_open);
         let listen = check.address("MEDIA_LISTEN", raw.media_listen, LISTEN);
         let limit = ms(0)..=Duration::from_secs(60);
         let config = Config {
@@ -169,18 +157,6 @@ impl Config {
     }
 }
 
-const MODES: [(&str, Mode); 3] = [("cpu", Mode::Cpu), ("gpu", Mode::Gpu), ("split", Mode::Split)];
-
-impl Mode {
-    /// As the variable names it.
-    pub fn name(self) -> &'static str {
-        MODES
-            .iter()
-            .find(|(_, mode)| *mode == self)
-            .map_or("", |(name, _)| name)
-    }
-}
-
 /// A mode is a promise about the other variables.
 fn judge_mode(
     check: &mut Check,
@@ -197,7 +173,7 @@ fn judge_mode(
             if speech_url.is_none() {
                 check.problem("SPEECH_URL", None, "the speech hosts' URLs, since MODE is split");
             }
-            if speech_key.is_none() {
+            if speech_key.is_none() && !check.is_blank("SPEECH_KEY") {
                 check.problem("SPEECH_KEY", None, "the speech hosts' key, since MODE is split");
             }
         }
@@ -248,7 +224,9 @@ fn judge_rtsp(check: &mut Check, raw: Option<String>) -> Option<Url> {
 }
 
 fn judge_login(check: &mut Check, user: Option<String>, pass: Option<String>) -> Option<(Secret, Secret)> {
-    match (user.is_some(), pass.is_some()) {
+    let [has_user, has_pass] =
+        [("ROUTER_USER", &user), ("ROUTER_PASS", &pass)].map(|(name, raw)| raw.is_some() || check.is_blank(name));
+    match (has_user, has_pass) {
         (true, false) => check.problem("ROUTER_PASS", None, "a value, since ROUTER_USER is set"),
         (false, true) => check.problem("ROUTER_USER", None, "a value, since ROUTER_PASS is set"),
         _ => {}
