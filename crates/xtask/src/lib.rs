@@ -11,6 +11,7 @@ mod checks;
 mod child;
 mod cli;
 mod compile;
+pub mod compose;
 mod demo;
 mod doctor;
 mod faults;
