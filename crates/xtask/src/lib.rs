@@ -22,6 +22,7 @@ mod interrupt;
 mod needs;
 pub mod ports;
 mod ready;
+pub mod secrets;
 pub mod stack;
 mod up;
 

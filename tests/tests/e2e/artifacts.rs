@@ -15,7 +15,9 @@ use xtask::stack::Router;
 fn outcomes(stream: &Value, index: usize) -> BTreeMap<String, u64> {
     let outcomes = stream["programmes"][index]["dub"]["outcomes"].as_object();
     let counts = outcomes.into_iter().flatten();
-    counts.map(|(name, count)| (name.clone(), count.as_u64().unwrap_or(0))).collect()
+    counts
+        .map(|(name, count)| (name.clone(), count.as_u64().unwrap_or(0)))
+        .collect()
 }
 
 /// The only file in `dir`, a JSON value a line.
@@ -36,23 +38,33 @@ fn what_was_said_is_written_down_with_what_became_of_it() -> Result<()> {
     let file = material::file(&PLAIN)?;
     let _publisher = Publisher::ffmpeg(&file, &stack.rtmp_url("live/written/in?source=en&targets=es,fr"))?;
     on_air(&stack, "written")?;
-    let stream = stream_when(&stack, "written", "two utterances are settled and written in both languages", |stream| {
-        let settled = |index| outcomes(stream, index).values().sum::<u64>();
-        let written = stream["artifacts"]["written"].as_u64().unwrap_or(0);
-        settled(0) >= 2 && settled(1) == settled(0) && written == settled(0)
-    })?;
+    let stream = stream_when(
+        &stack,
+        "written",
+        "two utterances are settled and written in both languages",
+        |stream| {
+            let settled = |index| outcomes(stream, index).values().sum::<u64>();
+            let written = stream["artifacts"]["written"].as_u64().unwrap_or(0);
+            settled(0) >= 2 && settled(1) == settled(0) && written == settled(0)
+        },
+    )?;
     stack.stop();
 
     let lines = only_file(&artifacts)?;
     let (session, utterances) = lines.split_first().context("the file is empty")?;
     ensure!(
-        session["type"] == "session" && session["stream"] == "written" && session["targets"] == serde_json::json!(["es", "fr"]),
+        session["type"] == "session"
+            && session["stream"] == "written"
+            && session["targets"] == serde_json::json!(["es", "fr"]),
         "{session}"
     );
     ensure!(session["session"] == stream["session"], "{session} is not of {stream}");
     let mut last = 0;
     for line in utterances {
-        let (from, to) = (line["start_ms"].as_i64().unwrap_or(-1), line["end_ms"].as_i64().unwrap_or(-1));
+        let (from, to) = (
+            line["start_ms"].as_i64().unwrap_or(-1),
+            line["end_ms"].as_i64().unwrap_or(-1),
+        );
         ensure!(line["type"] == "utterance" && from >= last && to > from, "{line}");
         last = from;
         let dubs = line["dubs"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -66,8 +78,14 @@ fn what_was_said_is_written_down_with_what_became_of_it() -> Result<()> {
     }
     for index in [0, 1] {
         for (outcome, count) in outcomes(&stream, index) {
-            let written = utterances.iter().filter(|line| line["dubs"][index]["outcome"] == *outcome).count();
-            ensure!(written as u64 >= count, "{written} of {count} {outcome} are written: {utterances:?}");
+            let written = utterances
+                .iter()
+                .filter(|line| line["dubs"][index]["outcome"] == *outcome)
+                .count();
+            ensure!(
+                written as u64 >= count,
+                "{written} of {count} {outcome} are written: {utterances:?}"
+            );
         }
     }
     Ok(())
@@ -81,19 +99,33 @@ fn a_disk_that_takes_nothing_costs_lines_and_no_programme() -> Result<()> {
     let material = material::file(&PLAIN)?;
     let _publisher = Publisher::ffmpeg(&material, &stack.rtmp_url("live/unwritten/in"))?;
     on_air(&stack, "unwritten")?;
-    stream_when(&stack, "unwritten", "two utterances are dubbed and counted as not written", |stream| {
-        let counts = &stream["artifacts"];
-        outcomes(stream, 0).values().sum::<u64>() >= 2 && counts["dropped"].as_u64() >= Some(2) && counts["written"] == 0
-    })?;
+    stream_when(
+        &stack,
+        "unwritten",
+        "two utterances are dubbed and counted as not written",
+        |stream| {
+            let counts = &stream["artifacts"];
+            outcomes(stream, 0).values().sum::<u64>() >= 2
+                && counts["dropped"].as_u64() >= Some(2)
+                && counts["written"] == 0
+        },
+    )?;
     let metrics = || {
         let text = reqwest::blocking::get(format!("{}/metrics", stack.media_url()))?.text()?;
-        let line = text.lines().find(|line| line.starts_with("dragoman_media_artifacts_dropped"));
-        let value = line.and_then(|line| line.rsplit_once(' ')).and_then(|(_, value)| value.parse::<f64>().ok());
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("dragoman_media_artifacts_dropped"));
+        let value = line
+            .and_then(|line| line.rsplit_once(' '))
+            .and_then(|(_, value)| value.parse::<f64>().ok());
         Ok(value.filter(|dropped| *dropped >= 2.0))
     };
     eventually("the metric counts them", metrics, || logs(&stack))?;
     let log = std::fs::read_to_string(stack.dir().join("media.log"))?;
-    let told = log.lines().filter(|line| line.contains("artifacts are not written")).count();
+    let told = log
+        .lines()
+        .filter(|line| line.contains("artifacts are not written"))
+        .count();
     ensure!(told == 1, "it is told of {told} times:\n{log}");
     Ok(())
 }

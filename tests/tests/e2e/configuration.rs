@@ -77,14 +77,23 @@ fn containers_and_images_set_only_what_somebody_reads() -> Result<()> {
         "the images' variables were not found: {images:?}"
     );
     let unknown: Vec<&String> = images.iter().filter(|name| !known(name)).collect();
-    ensure!(unknown.is_empty(), "set by nix/images.nix and read by nobody: {unknown:?}");
+    ensure!(
+        unknown.is_empty(),
+        "set by nix/images.nix and read by nobody: {unknown:?}"
+    );
     let Some((_, inside)) = variables::of_compose() else {
         skipped::note("the variables of compose.yaml", "there is no compose.yaml");
         return Ok(());
     };
-    ensure!(inside.contains("MODE"), "compose.yaml's variables were not found: {inside:?}");
+    ensure!(
+        inside.contains("MODE"),
+        "compose.yaml's variables were not found: {inside:?}"
+    );
     let unknown: Vec<&String> = inside.iter().filter(|name| !known(name)).collect();
-    ensure!(unknown.is_empty(), "set by compose.yaml and read by nobody: {unknown:?}");
+    ensure!(
+        unknown.is_empty(),
+        "set by compose.yaml and read by nobody: {unknown:?}"
+    );
     Ok(())
 }
 
@@ -154,7 +163,11 @@ fn a_bad_configuration_is_refused_with_every_problem() -> Result<()> {
     ] {
         let empty = tempfile::NamedTempFile::new()?;
         let file = format!("{secret}_FILE");
-        for (name, value) in [(secret, ""), (file.as_str(), ""), (file.as_str(), &empty.path().display().to_string())] {
+        for (name, value) in [
+            (secret, ""),
+            (file.as_str(), ""),
+            (file.as_str(), &empty.path().display().to_string()),
+        ] {
             let output = check(program, &bad(&[(name, value)]))?;
             let message = String::from_utf8_lossy(&output.stderr);
             ensure!(
@@ -182,15 +195,34 @@ fn a_bad_configuration_is_refused_with_every_problem() -> Result<()> {
 #[test]
 fn a_mode_is_judged_by_every_program_that_reads_it() -> Result<()> {
     let variables = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
     };
     let cases: [(&str, &str, &[&str]); 6] = [
-        ("dragoman-media", "gpu", &["SPEECH_DEVICE", "ALLOW_OPEN", "MEDIA_API_KEY"]),
-        ("dragoman-media", "split", &["SPEECH_URL", "SPEECH_KEY", "ALLOW_OPEN", "MEDIA_API_KEY"]),
-        ("dragoman-speech", "gpu", &["SPEECH_DEVICE", "SPEECH_ENGINE", "ALLOW_OPEN", "SPEECH_KEY"]),
+        (
+            "dragoman-media",
+            "gpu",
+            &["SPEECH_DEVICE", "ALLOW_OPEN", "MEDIA_API_KEY"],
+        ),
+        (
+            "dragoman-media",
+            "split",
+            &["SPEECH_URL", "SPEECH_KEY", "ALLOW_OPEN", "MEDIA_API_KEY"],
+        ),
+        (
+            "dragoman-speech",
+            "gpu",
+            &["SPEECH_DEVICE", "SPEECH_ENGINE", "ALLOW_OPEN", "SPEECH_KEY"],
+        ),
         ("dragoman-speech", "split", &["ALLOW_OPEN", "SPEECH_KEY"]),
         ("dragoman-hook", "gpu", &["ALLOW_OPEN", "MTX_AUTHINTERNALUSERS_0_USER"]),
-        ("dragoman-hook", "split", &["ALLOW_OPEN", "MTX_AUTHINTERNALUSERS_0_USER"]),
+        (
+            "dragoman-hook",
+            "split",
+            &["ALLOW_OPEN", "MTX_AUTHINTERNALUSERS_0_USER"],
+        ),
     ];
     for (program, mode, names) in cases {
         let output = check(
@@ -206,10 +238,16 @@ fn a_mode_is_judged_by_every_program_that_reads_it() -> Result<()> {
         let message = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.code() == Some(64), "{program} in {mode}: {message}");
         for name in names {
-            ensure!(message.contains(&format!("\n  {name}: ")), "{program} in {mode} does not name {name}: {message}");
+            ensure!(
+                message.contains(&format!("\n  {name}: ")),
+                "{program} in {mode} does not name {name}: {message}"
+            );
         }
         let count = message.lines().count() - 1;
-        ensure!(count == names.len(), "{program} in {mode}: {count} problems instead of {names:?}: {message}");
+        ensure!(
+            count == names.len(),
+            "{program} in {mode}: {count} problems instead of {names:?}: {message}"
+        );
     }
     for program in ["dragoman-media", "dragoman-speech", "dragoman-hook"] {
         let open = variables(&[
@@ -219,7 +257,10 @@ fn a_mode_is_judged_by_every_program_that_reads_it() -> Result<()> {
             ("MTX_AUTHINTERNALUSERS_0_IPS", "0.0.0.0/0"),
         ]);
         let shown = shown(program, &open)?;
-        ensure!(shown.contains("MODE=cpu\n"), "{program} does not show its mode: {shown}");
+        ensure!(
+            shown.contains("MODE=cpu\n"),
+            "{program} does not show its mode: {shown}"
+        );
     }
     Ok(())
 }

@@ -172,9 +172,18 @@ fn each_key_opens_its_own_doors_and_no_others() -> Result<()> {
     let none = [false; WISHES.len()];
     // In the order of the wishes: publish in, read in, publish out and out/fr, read and watch out, ask the API.
     let cases = [
-        (Some(("publisher", "the-publishers-word")), [true, false, false, false, false, false, false]),
-        (Some(("worker", "the-workers-word")), [false, true, true, true, false, false, true]),
-        (Some(("viewer", "the-viewers-word")), [false, false, false, false, true, true, false]),
+        (
+            Some(("publisher", "the-publishers-word")),
+            [true, false, false, false, false, false, false],
+        ),
+        (
+            Some(("worker", "the-workers-word")),
+            [false, true, true, true, false, false, true],
+        ),
+        (
+            Some(("viewer", "the-viewers-word")),
+            [false, false, false, false, true, true, false],
+        ),
         (Some(("publisher", "the-viewers-word")), none),
         (Some(("any", "")), none),
         (None, none),
@@ -203,13 +212,19 @@ fn without_keys_nobody_beyond_this_machine_is_let_in() -> Result<()> {
     .into();
     let router = Router::start(&variables)?;
     let open = granted(&router, Ipv4Addr::LOCALHOST.into(), None)?;
-    ensure!(open.iter().all(|granted| *granted), "this machine itself is let in: {open:?}");
+    ensure!(
+        open.iter().all(|granted| *granted),
+        "this machine itself is let in: {open:?}"
+    );
     match other_address() {
         Some(address) => {
             let found = granted(&router, address, None)?;
             ensure!(!found.contains(&true), "{address} may {found:?} of {WISHES:?}");
         }
-        None => skipped::note("MediaMTX without keys, from another address", "this machine has loopback alone"),
+        None => skipped::note(
+            "MediaMTX without keys, from another address",
+            "this machine has loopback alone",
+        ),
     }
     drop(router);
 
