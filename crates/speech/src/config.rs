@@ -86,7 +86,10 @@ impl Config {
         let engines = [("mock", Name::Mock), ("echo", Name::Echo), ("cascade", Name::Cascade)];
         let engine = check.choice("SPEECH_ENGINE", raw.speech_engine, Name::Mock, &engines);
         let device = check_device(&mut check, raw.speech_device, engine, mode);
-        if mode == Mode::Split && listen.ip().is_loopback() && raw.speech_key.is_none() && !check.is_blank("SPEECH_KEY")
+        if mode == Mode::Split
+            && listen.ip().to_canonical().is_loopback()
+            && raw.speech_key.is_none()
+            && !check.is_blank("SPEECH_KEY")
         {
             // Beyond loopback a key is needed anyway; here something before it, such as a proxy, lets others in.
             check.problem(
@@ -204,9 +207,9 @@ fn check_device(check: &mut Check, raw: Option<String>, engine: Name, mode: Mode
             check.problem("SPEECH_DEVICE", Some(device.name()), "cuda, since MODE is gpu");
         } else if !cfg!(feature = "cuda") {
             check.problem(
-                "MODE",
-                Some("gpu"),
-                "cpu or split, since this build has no CUDA: the image for GPUs is dragoman-speech-cuda-<capability>",
+                "SPEECH_DEVICE",
+                Some("cuda, which this build does not support"),
+                "a build with CUDA, since MODE is gpu: its images are dragoman-speech-cuda-80, -90 and -120",
             );
         }
         return device;

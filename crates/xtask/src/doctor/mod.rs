@@ -4,6 +4,8 @@
 //! need. Looking is one thing ([`look`], [`split`]), judging what was found another ([`judge`]).
 
 mod judge;
+#[cfg(test)]
+mod judge_test;
 mod look;
 mod source;
 mod split;
