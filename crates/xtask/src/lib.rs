@@ -11,6 +11,7 @@ mod checks;
 mod child;
 mod cli;
 mod compile;
+pub mod compose;
 mod demo;
 mod doctor;
 mod faults;
@@ -21,6 +22,7 @@ mod interrupt;
 mod needs;
 pub mod ports;
 mod ready;
+pub mod secrets;
 pub mod stack;
 mod up;
 
