@@ -8,8 +8,8 @@ use xtask::stack;
 
 /// Set by the system, not by an operator.
 const OF_THE_SYSTEM: [&str; 3] = ["XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "HOME"];
-/// What MediaMTX tells its hook.
-const TOLD_BY_MEDIAMTX: [&str; 4] = ["MTX_PATH", "MTX_QUERY", "MTX_SOURCE_TYPE", "MTX_SOURCE_ID"];
+/// What MediaMTX tells its hook; no program of ours reads one of its settings.
+const TOLD_BY_MEDIAMTX: &str = "MTX_";
 
 fn is_name(text: &str) -> bool {
     let mut chars = text.chars();
@@ -35,8 +35,7 @@ pub fn of_the_programs() -> Result<BTreeSet<String>> {
         }
         ensure!(names.len() > known || name == "router", "{name} reads no variable");
     }
-    let not_theirs =
-        |name: &String| !OF_THE_SYSTEM.contains(&name.as_str()) && !TOLD_BY_MEDIAMTX.contains(&name.as_str());
+    let not_theirs = |name: &String| !OF_THE_SYSTEM.contains(&name.as_str()) && !name.starts_with(TOLD_BY_MEDIAMTX);
     Ok(names.into_iter().filter(not_theirs).collect())
 }
 
