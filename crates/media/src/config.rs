@@ -10,6 +10,7 @@ use dragoman_service::telemetry;
 use serde::Deserialize;
 use url::Url;
 
+use crate::forward::{self, Allow};
 use crate::orchestrator::settings::{self, Settings};
 
 /// Where this service's modes run.
@@ -51,6 +52,7 @@ struct Raw {
     run_dir: Option<String>,
     xdg_runtime_dir: Option<String>,
     watch_url: Option<String>,
+    forward_allow: Option<String>,
     log: Option<String>,
     log_format: Option<String>,
 }
@@ -82,6 +84,8 @@ pub struct Config {
     pub run_dir: PathBuf,
     /// Where viewers watch; `None` when the page shows no links.
     pub watch_url: Url,
+    /// Where forwards may go.
+    pub forward_allow: Allow,
     /// What is logged.
     pub log: telemetry::Options,
 }
@@ -154,6 +158,7 @@ impl Config {
             max_streams: check.number("MEDIA_MAX_STREAMS", raw.media_max_streams, 8, 1..=256),
             run_dir: judge_run_dir(&mut check, raw.run_dir, raw.xdg_runtime_dir),
             watch_url: check.url("WATCH_URL", raw.watch_url, "http://127.0.0.1:8888", &["http", "https"]),
+            forward_allow: judge_forward_allow(&mut check, raw.forward_allow),
             log: telemetry::Options::check(&mut check, raw.log, raw.log_format),
         };
         check.finish().map(|()| config)
@@ -271,6 +276,12 @@ fn judge_run_dir(check: &mut Check, raw: Option<String>, runtime_dir: Option<Str
     check.parse("RUN_DIR", raw, PathBuf::from(default), &expected, read)
 }
 
+/// Not set is whatever is public, at the usual ports.
+fn judge_forward_allow(check: &mut Check, raw: Option<String>) -> Allow {
+    let raw = raw.or_else(|| Some("*".to_owned()));
+    check.parse("FORWARD_ALLOW", raw, Allow::default(), forward::EXPECTED, Allow::parse)
+}
+
 /// What `--check-config` prints: the configuration in the form of its variables, without secrets.
 pub fn shown(config: &Config) -> String {
     let url = |url: &Url| parse::redacted(url.as_str());
@@ -301,6 +312,7 @@ pub fn shown(config: &Config) -> String {
         ("MEDIA_MAX_STREAMS", config.max_streams.to_string()),
         ("RUN_DIR", config.run_dir.display().to_string()),
         ("WATCH_URL", url(&config.watch_url)),
+        ("FORWARD_ALLOW", config.forward_allow.to_string()),
         ("LOG", config.log.filter.clone()),
         ("LOG_FORMAT", config.log.format.name().to_owned()),
     ];
@@ -336,6 +348,7 @@ mod tests {
         assert_eq!(config.defaults.hold, Duration::from_millis(2500));
         assert_eq!(config.defaults.targets, ["es"]);
         assert!(config.access.is_open());
+        assert_eq!(config.forward_allow.to_string(), "*");
         assert_eq!(config.run_dir, PathBuf::from("/tmp/dragoman"));
     }
 
@@ -350,6 +363,7 @@ mod tests {
             ("ROUTER_USER", "me"),
             ("ROUTER_URL", "http://router"),
             ("RUN_DIR", "run"),
+            ("FORWARD_ALLOW", "10.1.2.3/8"),
         ])
         .unwrap_err();
         let names = [
@@ -360,6 +374,7 @@ mod tests {
             "ROUTER_PASS",
             "ROUTER_URL",
             "RUN_DIR",
+            "FORWARD_ALLOW",
             "SPEECH_URL",
             "SPEECH_KEY",
         ];

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::forward::Forwards;
+
 /// Everything one worker needs to serve one session.
 ///
 /// All URLs may carry credentials, so a spec is never logged; [`Spec::hash`] is what logs and `hello` show.
@@ -34,6 +36,9 @@ pub struct Spec {
     pub speech: Option<Speech>,
     /// Holds `<stream>.lock` and `<stream>.sock`.
     pub run_dir: PathBuf,
+    /// Third parties that the programmes also go to, as of when the worker is started.
+    #[serde(default)]
+    pub forwards: Forwards,
     /// Set for the replacement of a worker that died: the programme's time goes on where it was.
     pub resume: Option<Resume>,
 }

@@ -15,6 +15,7 @@ mod clock;
 mod egress;
 mod encoder;
 mod feed;
+mod forwarding;
 mod ingest;
 mod latency;
 mod pacer;
@@ -32,6 +33,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use dragoman_audio::playout;
 use dragoman_timeline::Span;
+use futures_util::future::join_all;
 use gstreamer as gst;
 use rustix::fs::{FlockOperation, flock};
 use tokio::signal::unix::{SignalKind, signal};
@@ -41,6 +43,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
+use self::forwarding::Forwarding;
 use self::ingest::{Ingest, Outcome, Request};
 use self::latency::Latency;
 use self::pacer::{Input, Pacer};
@@ -49,6 +52,7 @@ use self::programme::Programme;
 use self::socket::Socket;
 use self::status::Sources;
 use crate::control::{FromWorker, Hello, STATUS_EVERY, ToWorker, exit};
+use crate::rtmp_url::RtmpUrl;
 use crate::spec::Spec;
 
 /// Dub that one target may have buffered: the protocol's window and as much again.
@@ -59,6 +63,8 @@ const DUB_RATE: u32 = 24_000;
 const LATENCY_WINDOW: usize = 600;
 /// What is queued for the router gets this long to leave at the end; less than a silent worker is given.
 const FLUSH: Duration = Duration::from_millis(1_500);
+/// And what is queued for third parties this long.
+const FLUSH_FORWARDS: Duration = Duration::from_millis(500);
 /// Beyond the hold, a drain that was not given a deadline takes at most this long.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -112,6 +118,9 @@ async fn serve(spec: Spec) -> i32 {
 fn judge(spec: &Spec) -> Result<(), &'static str> {
     match spec.programmes.len() {
         0 => Err("no target"),
+        1..=4 if spec.programmes.iter().any(|p| RtmpUrl::parse(&p.url).is_err()) => {
+            Err("a programme's URL is not rtmp(s)://host/app/key")
+        }
         1..=4 => Ok(()),
         _ => Err("more than four targets"),
     }
@@ -203,7 +212,9 @@ impl Session {
             }
             None => (None, None),
         };
-        let programmes = programmes(&spec, &latency, &stop);
+        let targets = spec.programmes.iter().map(|p| p.target.as_str());
+        let forwarding = Forwarding::new(spec.forwards.clone(), targets, stop.clone())?;
+        let programmes = programmes(&spec, &latency, &forwarding, &stop);
         let pacer = Pacer::new(playhead(&spec), programmes, feed, report.clone());
         let paced = start_pacer(pacer, queue, span.clone())?;
         Ok(Self {
@@ -217,6 +228,7 @@ impl Session {
                 pace,
                 speech: speech_status,
                 latency,
+                forwarding,
             },
             ingest: tokio::spawn(ingest.run().instrument(span)),
             speech,
@@ -296,6 +308,10 @@ impl Session {
                 info!(target, on, "bypass");
                 self.tell_pacer(Input::Mute { target, on }).await;
             }
+            ToWorker::Forwards { forwards } => {
+                self.sources.forwarding.set(forwards.clone());
+                self.hello.send_modify(|h| h.forwards = forwards);
+            }
         }
     }
 
@@ -339,8 +355,12 @@ impl Session {
                 let _ = timeout(Duration::from_millis(500), speech).await;
             }
         };
+        let forwards = self.sources.forwarding.end();
         if timeout(FLUSH, flushed).await.is_err() {
             warn!("the router does not take the last of the programme");
+        }
+        if timeout(FLUSH_FORWARDS, join_all(forwards)).await.is_err() {
+            warn!("a forward does not take the last of the programme");
         }
         self.stop.cancel();
     }
@@ -366,7 +386,12 @@ fn playhead(spec: &Spec) -> Playhead {
     })
 }
 
-fn programmes(spec: &Spec, latency: &Arc<Mutex<Latency>>, stop: &CancellationToken) -> Vec<Programme> {
+fn programmes(
+    spec: &Spec,
+    latency: &Arc<Mutex<Latency>>,
+    forwarding: &Forwarding,
+    stop: &CancellationToken,
+) -> Vec<Programme> {
     let config = || playout::Config {
         dub_rate: DUB_RATE,
         max_wait: span_ms(spec.max_wait_ms),
@@ -374,7 +399,8 @@ fn programmes(spec: &Spec, latency: &Arc<Mutex<Latency>>, stop: &CancellationTok
         max_buffered: MAX_BUFFERED,
     };
     let programme = |(index, p): (usize, &crate::spec::Programme)| {
-        Programme::new(index, p.clone(), config(), latency.clone(), stop.clone())
+        let (latency, forwarding) = (latency.clone(), forwarding.clone());
+        Programme::new(index, p.clone(), config(), latency, forwarding, stop.clone())
     };
     spec.programmes.iter().enumerate().map(programme).collect()
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::forwarding::Forwarding;
 use super::ingest::Pace;
 use super::latency::Latency;
 use super::pacer::Report;
@@ -16,6 +17,7 @@ pub(crate) struct Sources {
     /// None: no speech service is configured.
     pub(crate) speech: Option<Arc<Mutex<SpeechStatus>>>,
     pub(crate) latency: Arc<Mutex<Latency>>,
+    pub(crate) forwarding: Forwarding,
 }
 
 fn read<T: Clone>(shared: &Mutex<T>) -> T {
@@ -37,6 +39,7 @@ impl Sources {
             p if p.is_lost => WorkerState::Reconnecting,
             _ => WorkerState::Live,
         };
+        let (forwards, forwards_hash) = self.forwarding.status();
         Status {
             state,
             reason: reason(&pacer),
@@ -45,6 +48,8 @@ impl Sources {
             ingest: self.ingest(&pacer),
             speech: self.speech(&pacer),
             programmes: pacer.programmes.into_iter().map(|p| p.status).collect(),
+            forwards,
+            forwards_hash,
             added_latency_ms: latency,
         }
     }
