@@ -18,4 +18,5 @@ pub mod scene;
 pub mod skipped;
 pub mod slices;
 pub mod spoken;
+pub mod third_party;
 pub mod viewer;

@@ -5,6 +5,7 @@
 mod bypass;
 mod configuration;
 mod dubbing;
+mod forwards;
 mod input;
 mod mediamtx;
 mod page;

@@ -15,7 +15,9 @@ use crate::rtmp_url::{RtmpUrl, Scheme};
 
 /// What [`Allow::parse`] takes, as an error message says it.
 pub const EXPECTED: &str = "none, or entries such as *, live.example, rtmps://*.example:443, 10.0.0.0/8:1935 or \
-    [fd00::/8]:*, separated by commas";
+    [fd00::/8]:*, separated by commas, at most 64";
+/// Workers are told of them in one line.
+const MAX_ENTRIES: usize = 64;
 
 /// The word for no entry at all.
 const NONE: &str = "none";
@@ -91,7 +93,8 @@ impl Allow {
             return Some(Self::default());
         }
         let entries = text.split(',').map(str::trim).map(Entry::parse);
-        entries.collect::<Option<_>>().map(Self)
+        let entries: Vec<_> = entries.collect::<Option<_>>()?;
+        (entries.len() <= MAX_ENTRIES).then_some(Self(entries))
     }
 
     /// Whether there is any address at which `url` would be allowed; where its host is an address, that one is judged.
@@ -201,8 +204,10 @@ impl Place {
             (1..=63).contains(&label.len()) && label.bytes().all(letters)
         };
         // What looks like an address in part is a mistake: 10.0.0.0/8 without its last number, say.
-        let is_name =
-            name.split('.').all(is_label) && name.bytes().any(|byte| byte.is_ascii_alphabetic()) && name != NONE;
+        let is_name = name.split('.').all(is_label)
+            && name.bytes().any(|byte| byte.is_ascii_alphabetic())
+            && name != NONE
+            && name.len() <= 253;
         is_name.then_some(if is_below { Self::Below(name) } else { Self::Name(name) })
     }
 

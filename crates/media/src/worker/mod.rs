@@ -23,19 +23,17 @@ mod playhead;
 mod programme;
 mod socket;
 mod speech;
+mod start;
 mod status;
 
-use std::fs::File;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use dragoman_audio::playout;
 use dragoman_timeline::Span;
 use futures_util::future::join_all;
-use gstreamer as gst;
-use rustix::fs::{FlockOperation, flock};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -52,7 +50,6 @@ use self::programme::Programme;
 use self::socket::Socket;
 use self::status::Sources;
 use crate::control::{FromWorker, Hello, STATUS_EVERY, ToWorker, exit};
-use crate::rtmp_url::RtmpUrl;
 use crate::spec::Spec;
 
 /// Dub that one target may have buffered: the protocol's window and as much again.
@@ -85,11 +82,11 @@ pub fn run(spec: Spec) -> i32 {
 }
 
 async fn serve(spec: Spec) -> i32 {
-    if let Err(reason) = judge(&spec) {
+    if let Err(reason) = start::judge(&spec) {
         error!(reason, "the spec is wrong");
         return exit::SPEC;
     }
-    let _lock = match lock(&spec) {
+    let _lock = match start::lock(&spec) {
         Ok(Some(lock)) => lock,
         Ok(None) => {
             warn!("another worker serves this stream");
@@ -100,7 +97,7 @@ async fn serve(spec: Spec) -> i32 {
             return exit::INTERNAL;
         }
     };
-    if let Err(error) = preflight() {
+    if let Err(error) = start::preflight() {
         error!(error = %format!("{error:#}"), "gstreamer cannot serve");
         return exit::INTERNAL;
     }
@@ -112,51 +109,6 @@ async fn serve(spec: Spec) -> i32 {
             error!(error = %format!("{error:#}"), "the session cannot start");
             exit::INTERNAL
         }
-    }
-}
-
-fn judge(spec: &Spec) -> Result<(), &'static str> {
-    match spec.programmes.len() {
-        0 => Err("no target"),
-        1..=4 if spec.programmes.iter().any(|p| RtmpUrl::parse(&p.url).is_err()) => {
-            Err("a programme's URL is not rtmp(s)://host/app/key")
-        }
-        1..=4 => Ok(()),
-        _ => Err("more than four targets"),
-    }
-}
-
-/// The kernel keeps workers at one a stream: the lock goes when the process does.
-fn lock(spec: &Spec) -> Result<Option<File>> {
-    std::fs::create_dir_all(&spec.run_dir).context("create the run directory")?;
-    let path = spec.run_dir.join(format!("{}.lock", spec.stream));
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .context("open the lock")?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(file)),
-        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// All missing elements at once.
-fn preflight() -> Result<()> {
-    gst::init()?;
-    let mut missing: Vec<&str> = ingest::pipeline::ELEMENTS
-        .into_iter()
-        .chain(encoder::ELEMENTS)
-        .filter(|name| gst::ElementFactory::find(name).is_none())
-        .collect();
-    missing.sort_unstable();
-    missing.dedup();
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(anyhow!("missing elements: {}", missing.join(", ")))
     }
 }
 

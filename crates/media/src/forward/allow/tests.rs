@@ -153,6 +153,13 @@ fn what_is_no_list_is_refused() {
 }
 
 #[test]
+fn a_list_has_an_end() {
+    let names = |count: usize| vec!["a.example"; count].join(",");
+    assert!(Allow::parse(&names(64)).is_some() && Allow::parse(&names(65)).is_none());
+    assert_eq!(Allow::parse(&format!("{}.example", "a.".repeat(130))), None);
+}
+
+#[test]
 fn a_list_is_written_as_it_was_read() {
     let text = "*,none.example,rtmps://*.example:443,10.0.0.0/8:1935,127.0.0.1/32:*,[fd00::/8]:*,[::1/128]";
     assert_eq!(allow(text).to_string(), text);
