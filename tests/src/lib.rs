@@ -18,5 +18,6 @@ pub mod scene;
 pub mod skipped;
 pub mod slices;
 pub mod spoken;
+pub mod third_party;
 pub mod variables;
 pub mod viewer;

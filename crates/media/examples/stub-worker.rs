@@ -13,9 +13,10 @@ use std::thread;
 use std::time::Duration;
 
 use dragoman_media::control::{
-    DubStatus, EgressState, FromWorker, Hello, IngestStatus, Percentiles, ProgrammeStatus, SpeechState, SpeechStatus,
-    Status, ToWorker, WorkerState, exit,
+    DubStatus, EgressState, ForwardStatus, FromWorker, Hello, IngestStatus, Percentiles, ProgrammeStatus, SpeechState,
+    SpeechStatus, Status, ToWorker, WorkerState, exit,
 };
+use dragoman_media::forward::{Forward, Forwards};
 use dragoman_media::spec::Spec;
 use rustix::fs::{FlockOperation, flock};
 
@@ -27,6 +28,7 @@ struct Worker {
     source_id: String,
     out_ns: i64,
     muted: Vec<bool>,
+    forwards: Forwards,
 }
 
 fn main() -> ExitCode {
@@ -62,6 +64,7 @@ fn serve() -> std::io::Result<i32> {
         source_id: spec.source_id.clone(),
         out_ns,
         muted,
+        forwards: spec.forwards.clone(),
         spec,
     }));
     for stream in listener.incoming() {
@@ -79,7 +82,10 @@ fn talk(worker: &Arc<Mutex<Worker>>, told: &Path, socket: &PathBuf, stream: Unix
     let shift_ns = 1000;
     let hello = {
         let worker = lock(worker);
-        Hello::of(&worker.spec, &worker.source_id, shift_ns)
+        Hello {
+            forwards: worker.forwards.clone(),
+            ..Hello::of(&worker.spec, &worker.source_id, shift_ns)
+        }
     };
     say(&mut out, &FromWorker::Hello(hello))?;
     if lock(worker).spec.stream == "refuse" {
@@ -127,6 +133,7 @@ fn talk(worker: &Arc<Mutex<Worker>>, told: &Path, socket: &PathBuf, stream: Unix
                     worker.muted[index] = on;
                 }
             }
+            ToWorker::Forwards { forwards } => lock(worker).forwards = forwards,
             ToWorker::Speech { .. } => {}
         }
     }
@@ -159,6 +166,15 @@ fn status(worker: &mut Worker) -> Status {
         },
         ..ProgrammeStatus::default()
     };
+    let forward = |f: &Forward| ForwardStatus {
+        name: f.name.clone(),
+        target: Some("es".to_owned()),
+        state: EgressState::Live,
+        video_units: count * 3,
+        audio_frames: count * 4,
+        connects: 1,
+        ..ForwardStatus::default()
+    };
     Status {
         state: WorkerState::Live,
         shift_ns: 1000,
@@ -180,6 +196,8 @@ fn status(worker: &mut Worker) -> Status {
             ..SpeechStatus::default()
         },
         programmes: worker.spec.programmes.iter().enumerate().map(programme).collect(),
+        forwards: worker.forwards.list.iter().map(forward).collect(),
+        forwards_hash: worker.forwards.hash(),
         added_latency_ms: Percentiles {
             p50: 2504.0,
             p95: 2531.0,

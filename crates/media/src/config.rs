@@ -13,7 +13,7 @@ use serde::Deserialize;
 use url::Url;
 
 pub use self::shown::shown;
-
+use crate::forward::{self, Allow};
 use crate::orchestrator::settings::{self, Settings};
 use crate::spec::Artifacts;
 
@@ -49,6 +49,7 @@ struct Raw {
     artifacts_max_mb: Option<String>,
     xdg_runtime_dir: Option<String>,
     watch_url: Option<String>,
+    forward_allow: Option<String>,
     log: Option<String>,
     log_format: Option<String>,
 }
@@ -82,6 +83,8 @@ pub struct Config {
     pub artifacts: Option<Artifacts>,
     /// Where viewers watch; `None` when the page shows no links.
     pub watch_url: Url,
+    /// Where forwards may go.
+    pub forward_allow: Allow,
     /// What is logged.
     pub log: telemetry::Options,
 }
@@ -154,6 +157,7 @@ impl Config {
             run_dir: judge_run_dir(&mut check, raw.run_dir, raw.xdg_runtime_dir),
             artifacts: judge_artifacts(&mut check, raw.artifacts_dir, raw.artifacts_max_mb),
             watch_url: check.url("WATCH_URL", raw.watch_url, "http://127.0.0.1:8888", &["http", "https"]),
+            forward_allow: judge_forward_allow(&mut check, raw.forward_allow),
             log: telemetry::Options::check(&mut check, raw.log, raw.log_format),
         };
         check.finish().map(|()| config)
@@ -271,6 +275,12 @@ fn judge_artifacts(check: &mut Check, dir: Option<String>, max_mb: Option<String
     })
 }
 
+/// Not set is whatever is public, at the usual ports.
+fn judge_forward_allow(check: &mut Check, raw: Option<String>) -> Allow {
+    let raw = raw.or_else(|| Some("*".to_owned()));
+    check.parse("FORWARD_ALLOW", raw, Allow::default(), forward::EXPECTED, Allow::parse)
+}
+
 /// Where a service with these variables answers its health check, seen from its own machine.
 pub fn health_url(vars: &Vars) -> String {
     let mut check = Check::new();
@@ -300,6 +310,7 @@ mod tests {
         assert_eq!(config.defaults.hold, Duration::from_millis(2500));
         assert_eq!(config.defaults.targets, ["es"]);
         assert!(config.access.is_open());
+        assert_eq!(config.forward_allow.to_string(), "*");
         assert_eq!(config.run_dir, PathBuf::from("/tmp/dragoman"));
     }
 
@@ -314,6 +325,7 @@ mod tests {
             ("ROUTER_USER", "me"),
             ("ROUTER_URL", "http://router"),
             ("RUN_DIR", "run"),
+            ("FORWARD_ALLOW", "10.1.2.3/8"),
         ])
         .unwrap_err();
         let names = [
@@ -324,6 +336,7 @@ mod tests {
             "ROUTER_PASS",
             "ROUTER_URL",
             "RUN_DIR",
+            "FORWARD_ALLOW",
             "SPEECH_URL",
             "SPEECH_KEY",
         ];

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::forward::Forwards;
 use crate::spec::Spec;
 
 /// The version in `hello`.
@@ -84,6 +85,9 @@ pub struct Hello {
     /// The spec's hold.
     #[serde(default)]
     pub hold_ms: u64,
+    /// Where the programmes also go, with their keys: an orchestrator that has lost its list takes this one over.
+    #[serde(default)]
+    pub forwards: Forwards,
 }
 
 impl Hello {
@@ -100,6 +104,7 @@ impl Hello {
             source: spec.source.clone(),
             targets: spec.programmes.iter().map(|p| p.target.clone()).collect(),
             hold_ms: spec.hold_ms,
+            forwards: spec.forwards.clone(),
         }
     }
 }
@@ -130,6 +135,11 @@ pub enum ToWorker {
         /// True: the original at full level.
         on: bool,
     },
+    /// The list of third parties changed.
+    Forwards {
+        /// All of them, with their keys.
+        forwards: Forwards,
+    },
 }
 
 /// A worker's report.
@@ -149,6 +159,12 @@ pub struct Status {
     pub speech: SpeechStatus,
     /// One per target, in the spec's order.
     pub programmes: Vec<ProgrammeStatus>,
+    /// One per third party, in the list's order.
+    #[serde(default)]
+    pub forwards: Vec<ForwardStatus>,
+    /// [`Forwards::hash`] of the list that the worker has: another one than the orchestrator's is told again.
+    #[serde(default)]
+    pub forwards_hash: String,
     /// From a unit's arrival to its hand-over to the socket, hold included.
     pub added_latency_ms: Percentiles,
     /// What was said, written down; none where that is off.
@@ -273,7 +289,30 @@ pub struct ProgrammeStatus {
     pub dub: DubStatus,
 }
 
-/// Whether a programme reaches the router.
+/// One third party.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ForwardStatus {
+    /// The forward's name.
+    pub name: String,
+    /// The language of the programme that goes there; none when the stream has no such programme.
+    pub target: Option<String>,
+    /// Whether it is on air there.
+    pub state: EgressState,
+    /// Why it is not.
+    pub reason: Option<String>,
+    /// Access units written to the socket.
+    pub video_units: u64,
+    /// AAC frames written to the socket.
+    pub audio_frames: u64,
+    /// Connections made, the first included.
+    pub connects: u64,
+    /// Connections that could not be made, or were lost.
+    pub failures: u64,
+    /// Units that were not sent: it was away, refused, or took none.
+    pub dropped_units: u64,
+}
+
+/// Whether a programme reaches a destination.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EgressState {
@@ -284,6 +323,10 @@ pub enum EgressState {
     Live,
     /// Was on air, is being connected again.
     Reconnecting,
+    /// A third party that may not be connected to, as it is resolved now.
+    Refused,
+    /// There is nothing to send yet.
+    Off,
 }
 
 /// What became of the utterances of one target.

@@ -14,7 +14,9 @@
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod forward;
 pub mod guardian;
 pub mod orchestrator;
+pub mod rtmp_url;
 pub mod spec;
 pub mod worker;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::forward::Forwards;
+
 /// Everything one worker needs to serve one session.
 ///
 /// All URLs may carry credentials, so a spec is never logged; [`Spec::hash`] is what logs and `hello` show.
@@ -37,6 +39,9 @@ pub struct Spec {
     /// Where what was said is written down; nowhere without it.
     #[serde(default)]
     pub artifacts: Option<Artifacts>,
+    /// Third parties that the programmes also go to, as of when the worker is started.
+    #[serde(default)]
+    pub forwards: Forwards,
     /// Set for the replacement of a worker that died: the programme's time goes on where it was.
     pub resume: Option<Resume>,
 }

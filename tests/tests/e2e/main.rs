@@ -7,6 +7,7 @@ mod bypass;
 mod configuration;
 mod doctor;
 mod dubbing;
+mod forwards;
 mod input;
 mod keys;
 mod mediamtx;

@@ -50,6 +50,7 @@ pub fn shown(config: &Config) -> String {
                 .to_string(),
         ),
         ("WATCH_URL", url(&config.watch_url)),
+        ("FORWARD_ALLOW", config.forward_allow.to_string()),
         ("LOG", config.log.filter.clone()),
         ("LOG_FORMAT", config.log.format.name().to_owned()),
     ];

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use dragoman_service::auth::{self, Access};
 use dragoman_service::config::parse;
 use dragoman_service::http::{ApiError, Json};
@@ -18,8 +18,11 @@ use super::plan::stream_of;
 use super::poller::Hint;
 use super::supervisor::{Answer, Command, Handle};
 use super::view::StreamView;
+use crate::forward::Allow;
 
-/// No body that we take has more than a kilobyte or two.
+mod forwards;
+
+/// The largest body that we take is a list of forwards, each with a URL of a kilobyte.
 const MAX_BODY: usize = 16 * 1024;
 /// The page is one file and speaks to us only.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
@@ -32,6 +35,8 @@ pub(crate) struct Api {
     pub(crate) supervisor: Handle,
     pub(crate) hints: mpsc::Sender<Hint>,
     pub(crate) counters: Arc<Counters>,
+    /// Where forwards may go.
+    pub(crate) allow: Arc<Allow>,
 }
 
 /// All routes but the probes; all of them but the page itself ask for the key.
@@ -40,8 +45,12 @@ pub(crate) fn routes(api: Api, access: Access) -> Router {
         .route("/v1/mediamtx/events/{event}", post(hook))
         .route("/v1/streams", get(streams))
         .route("/v1/streams/{id}", get(stream))
-        .route("/v1/streams/{id}/worker", axum::routing::delete(restart))
-        .route("/v1/streams/{id}/dub", put(dub));
+        .route("/v1/streams/{id}/worker", delete(restart))
+        .route("/v1/streams/{id}/dub", put(dub))
+        .route(
+            "/v1/streams/{id}/forwards",
+            get(forwards::get).put(forwards::put).delete(forwards::delete),
+        );
     auth::require(keyed, access)
         .route("/", get(page))
         .layer(DefaultBodyLimit::max(MAX_BODY))
@@ -124,6 +133,10 @@ async fn ask(api: &Api, command: impl FnOnce(oneshot::Sender<Answer>) -> Command
         Answer::Done => Ok(()),
         Answer::NoSuchStream => Err(no_such_stream()),
         Answer::NoSuchTarget => Err(no_such_target()),
+        Answer::TooMany => Err(ApiError::busy(
+            "too_many_streams",
+            "too many streams have forwards already",
+        )),
         Answer::NotServed => Err(ApiError::conflict("not_served", "this stream is not being served now")),
     }
 }

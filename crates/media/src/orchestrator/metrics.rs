@@ -15,7 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::watch;
 
 use super::session::RefusalKind;
-use super::view::{Snapshot, StreamState, StreamView};
+use super::view::{ForwardView, Snapshot, StreamState, StreamView};
 use crate::control::Percentiles;
 
 /// What is counted as it happens.
@@ -137,7 +137,8 @@ impl Collector for Streams {
             .filter_map(|view| Some((stream(view), view.added_latency_ms?)));
         let help = "From a unit's arrival to its hand-over, hold included";
         gauges(&mut encoder, "added_latency_ms", help, latencies.flat_map(quantiles))?;
-        Self::programmes(&mut encoder, &streams)
+        Self::programmes(&mut encoder, &streams)?;
+        Self::forwards(&mut encoder, &streams)
     }
 }
 
@@ -188,6 +189,39 @@ impl Streams {
         )
     }
 }
+
+impl Streams {
+    fn forwards(encoder: &mut DescriptorEncoder, streams: &[&StreamView]) -> Result<(), fmt::Error> {
+        let all: Vec<(Labels, &ForwardView)> = streams
+            .iter()
+            .flat_map(|view| {
+                view.forwards
+                    .iter()
+                    .map(|f| (vec![("stream", view.id.clone()), ("forward", f.name.clone())], f))
+            })
+            .collect();
+        for (name, help, value) in OF_FORWARD {
+            let samples = all.iter().map(|(labels, f)| (labels.clone(), value(f) as f64));
+            counters(encoder, name, help, samples)?;
+        }
+        let live = all
+            .iter()
+            .map(|(labels, f)| (labels.clone(), f64::from(u8::from(f.state == "live"))));
+        gauges(encoder, "forward_live", "Whether the third party is on air", live)
+    }
+}
+
+type OfForward = (&'static str, &'static str, fn(&ForwardView) -> u64);
+
+const OF_FORWARD: [OfForward; 5] = [
+    ("forward_video_units", "Access units sent", |f| f.video_units),
+    ("forward_audio_frames", "AAC frames sent", |f| f.audio_frames),
+    ("forward_connects", "Connections to the third party", |f| f.connects),
+    ("forward_failures", "Connections not made or lost", |f| f.failures),
+    ("forward_dropped_units", "Units that it did not get", |f| {
+        f.dropped_units
+    }),
+];
 
 type OfStream = (&'static str, &'static str, fn(&StreamView) -> Option<f64>);
 

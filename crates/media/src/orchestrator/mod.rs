@@ -97,6 +97,7 @@ async fn run(config: Config, worker_program: Option<PathBuf>) -> anyhow::Result<
         supervisor: handle,
         hints,
         counters: Arc::clone(&counters),
+        allow: Arc::new(config.forward_allow.clone()),
     };
     service_http::serve(
         "http",

@@ -5,6 +5,7 @@ use url::Url;
 use super::codecs::Pull;
 use super::session::Plan;
 use crate::config::Config;
+use crate::forward::Forwards;
 use crate::spec::{Ingest, Programme, Spec, Speech};
 
 /// The router path of a stream's source.
@@ -26,7 +27,7 @@ pub(crate) fn stream_of(path: &str) -> Option<&str> {
 }
 
 /// What the worker of `stream` is told.
-pub(crate) fn spec(config: &Config, stream: &str, plan: Plan) -> Spec {
+pub(crate) fn spec(config: &Config, stream: &str, plan: Plan, forwards: Forwards) -> Spec {
     let ms = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let programme = |(index, target): (usize, &String)| {
         let path = out_path(stream, index, target);
@@ -70,6 +71,7 @@ pub(crate) fn spec(config: &Config, stream: &str, plan: Plan) -> Spec {
         }),
         run_dir: config.run_dir.clone(),
         artifacts: config.artifacts.clone(),
+        forwards,
         resume: plan.resume,
     }
 }
@@ -137,7 +139,7 @@ mod tests {
             ("ROUTER_URL", "rtmp://r:1/"),
         ];
         let config = Config::from_vars(&Vars::new(vars)).unwrap();
-        let spec = spec(&config, "a", plan(Pull::Rtmp));
+        let spec = spec(&config, "a", plan(Pull::Rtmp), Forwards::default());
         assert_eq!(spec.ingest.url, "rtmp://r:1/live/a/in?user=me&pass=p%26w");
         assert_eq!(
             spec.ingest.rtsp_url.as_deref(),
@@ -151,7 +153,7 @@ mod tests {
     #[test]
     fn what_rtmp_cannot_carry_is_pulled_by_rtsp() {
         let config = Config::from_vars(&Vars::new([("SPEECH_KEY", "k")])).unwrap();
-        let spec = spec(&config, "a", plan(Pull::Rtsp));
+        let spec = spec(&config, "a", plan(Pull::Rtsp), Forwards::default());
         assert_eq!(spec.ingest.url, "rtsp://127.0.0.1:8554/live/a/in");
         assert_eq!(spec.ingest.rtsp_url, None);
         assert_eq!(spec.speech.unwrap().urls, ["ws://127.0.0.1:8090"]);

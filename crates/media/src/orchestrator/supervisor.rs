@@ -17,8 +17,10 @@ use super::process;
 use super::session::{Effect, Event, Gone, Machine, Policy, Source};
 use super::view::{ProcessFacts, RouterView, Snapshot};
 use crate::config::Config;
+use crate::control::ToWorker;
 
 mod command;
+mod forwards;
 mod upkeep;
 
 pub(crate) use command::{Answer, Command};
@@ -59,6 +61,7 @@ pub(crate) struct Supervisor {
     /// Given to each link.
     reporter: mpsc::Sender<(String, Report)>,
     measured: u64,
+    forwards: forwards::Kept,
 }
 
 struct Stream {
@@ -110,6 +113,7 @@ impl Supervisor {
             reports,
             reporter,
             measured: 0,
+            forwards: forwards::Kept::default(),
         };
         (
             supervisor,
@@ -210,7 +214,8 @@ impl Supervisor {
                 let resumed = plan.resume.is_some();
                 tracing::info!(stream = id, session = plan.session, resumed, "starting a worker");
                 self.counters.worker_starts.inc();
-                let spec = Box::new(plan::spec(&self.config, id, plan));
+                let forwards = self.forwards.of(id).cloned().unwrap_or_default();
+                let spec = Box::new(plan::spec(&self.config, id, plan, forwards));
                 let launch = Launch::Start {
                     program: self.program.clone(),
                     spec,
@@ -218,13 +223,7 @@ impl Supervisor {
                 stream.link = Some(Link::open(id, &self.config.run_dir, launch, self.reporter.clone()));
                 stream.process = None;
             }
-            Effect::Tell(order) => {
-                let Some(link) = &stream.link else { return };
-                if !link.tell(order) {
-                    tracing::warn!(stream = id, "an order to a worker was dropped");
-                    self.counters.orders_dropped.inc();
-                }
-            }
+            Effect::Tell(order) => self.tell(id, order),
             Effect::Kill => {
                 tracing::warn!(stream = id, "killing a worker that did not end in time");
                 if let Some(link) = &stream.link {
@@ -232,6 +231,16 @@ impl Supervisor {
                 }
             }
             Effect::Poll => self.poke.notify_one(),
+        }
+    }
+
+    fn tell(&self, id: &str, order: ToWorker) {
+        let Some(link) = self.streams.get(id).and_then(|stream| stream.link.as_ref()) else {
+            return;
+        };
+        if !link.tell(order) {
+            tracing::warn!(stream = id, "an order to a worker was dropped");
+            self.counters.orders_dropped.inc();
         }
     }
 
@@ -246,9 +255,13 @@ impl Supervisor {
                     };
                     stream.process = Some((facts, process::usage(pid, false).unwrap_or_default()));
                 }
+                self.take_over_forwards(id, &hello);
                 self.feed(id, Event::Hello(hello));
             }
-            Report::Status(status) => self.feed(id, Event::Status(status)),
+            Report::Status(status) => {
+                self.compare_forwards(id, &status);
+                self.feed(id, Event::Status(status));
+            }
             Report::Gone(gone) => {
                 if let Gone::Crash(why) = &gone {
                     tracing::error!(stream = id, why, "worker lost");

@@ -8,15 +8,18 @@ use serde::Serialize;
 use super::plan::{in_path, out_path};
 use super::session::{Life, Machine, Slot, State, Then};
 use crate::control::{
-    ArtifactsStatus, DubStatus, EgressState, IngestStatus, Percentiles, ProgrammeStatus, SpeechState, SpeechStatus,
-    Status, WorkerState,
+    ArtifactsStatus, DubStatus, EgressState, ForwardStatus, IngestStatus, Percentiles, ProgrammeStatus, SpeechState,
+    SpeechStatus, Status, WorkerState,
 };
+use crate::forward::Forward;
 
 /// All that is shown, as of the last event.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Snapshot {
     /// By id.
     pub(crate) streams: BTreeMap<String, Arc<StreamView>>,
+    /// By stream, also of those that are not there.
+    pub(crate) forwards: BTreeMap<String, Arc<Vec<ForwardView>>>,
     /// The router, as the last poll saw it.
     pub(crate) router: RouterView,
     /// How many more streams could be served.
@@ -82,6 +85,7 @@ pub(crate) struct StreamView {
     pub(crate) path: String,
     pub(crate) watch: String,
     pub(crate) programmes: Vec<ProgrammeView>,
+    pub(crate) forwards: Arc<Vec<ForwardView>>,
     pub(crate) hold_ms: Option<u64>,
     pub(crate) added_latency_ms: Option<Percentiles>,
     /// All targets together: counts added, the largest lags.
@@ -109,6 +113,46 @@ pub(crate) struct ProgrammeView {
     pub(crate) connects: u64,
     pub(crate) dropped_units: u64,
     pub(crate) dub: DubStatus,
+}
+
+/// One third party.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ForwardView {
+    pub(crate) name: String,
+    /// Scheme, host and port: the rest of the URL is a secret.
+    pub(crate) url: String,
+    /// What was asked for, or the language of the programme that goes there by default.
+    pub(crate) target: Option<String>,
+    /// `connecting`, `live`, `reconnecting`, `refused`, or `off` while there is nothing to send.
+    pub(crate) state: &'static str,
+    pub(crate) reason: Option<String>,
+    pub(crate) video_units: u64,
+    pub(crate) audio_frames: u64,
+    pub(crate) connects: u64,
+    pub(crate) failures: u64,
+    pub(crate) dropped_units: u64,
+}
+
+impl ForwardView {
+    /// Shows `forward`, of which a worker that is on air says `status`.
+    pub(crate) fn of(forward: &Forward, status: Option<&ForwardStatus>) -> ForwardView {
+        let reported = status.cloned().unwrap_or_else(|| ForwardStatus {
+            state: EgressState::Off,
+            ..ForwardStatus::default()
+        });
+        ForwardView {
+            name: forward.name.clone(),
+            url: forward.url.to_string(),
+            target: forward.target.clone().or(reported.target),
+            state: egress(reported.state),
+            reason: reported.reason,
+            video_units: reported.video_units,
+            audio_frames: reported.audio_frames,
+            connects: reported.connects,
+            failures: reported.failures,
+            dropped_units: reported.dropped_units,
+        }
+    }
 }
 
 /// The worker's process.
@@ -161,6 +205,7 @@ impl StreamView {
         id: &str,
         machine: &Machine,
         process: Option<ProcessFacts>,
+        forwards: Arc<Vec<ForwardView>>,
         watch: impl Fn(&str) -> String,
     ) -> Option<StreamView> {
         let (state, reason) = state(machine)?;
@@ -190,6 +235,7 @@ impl StreamView {
             path,
             dub: life.map(|_| sum(programmes.iter().map(|p| &p.dub))),
             programmes,
+            forwards,
             hold_ms: life.map(|life| u64::try_from(life.settings.hold.as_millis()).unwrap_or(u64::MAX)),
             added_latency_ms: current.map(|status| status.added_latency_ms),
             worker: process.filter(|_| on_air).map(|p| WorkerView {
@@ -243,6 +289,8 @@ fn egress(state: EgressState) -> &'static str {
         EgressState::Connecting => "connecting",
         EgressState::Live => "live",
         EgressState::Reconnecting => "reconnecting",
+        EgressState::Refused => "refused",
+        EgressState::Off => "off",
     }
 }
 

@@ -10,7 +10,8 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
-use super::egress::{Egress, Tag, flv};
+use super::egress::{Tag, flv};
+use super::forwarding::Outlet;
 use super::playhead::{BLOCK, Frame, ORIGIN, RATE};
 
 /// Frames that the encoder's first output runs ahead of its first input. Without this the sound would be 21.3 ms late
@@ -39,8 +40,8 @@ pub(crate) struct Encoder {
 }
 
 impl Encoder {
-    /// An encoder whose first frame has number `first` and which hands its output to `egress`.
-    pub(crate) fn start(first: i64, egress: Egress) -> Result<Self> {
+    /// An encoder whose first frame has number `first` and which hands its output to `outlet`.
+    pub(crate) fn start(first: i64, outlet: Outlet) -> Result<Self> {
         let caps = gst::Caps::builder("audio/x-raw")
             .field("format", "F32LE")
             .field("rate", RATE as i32)
@@ -74,7 +75,7 @@ impl Encoder {
         let output = Output {
             next: AtomicI64::new(first - PRIMING),
             in_flight: in_flight.clone(),
-            egress,
+            outlet,
         };
         let mut config: Option<Bytes> = None;
         sink.set_callbacks(
@@ -129,7 +130,7 @@ struct Output {
     /// Number of the frame with which the next AAC frame begins.
     next: AtomicI64,
     in_flight: Arc<AtomicU64>,
-    egress: Egress,
+    outlet: Outlet,
 }
 
 impl Output {
@@ -142,7 +143,7 @@ impl Output {
         };
         if known.as_deref() != Some(map.as_slice()) {
             *known = Some(Bytes::copy_from_slice(&map));
-            self.egress.send(Tag::AudioHeader(flv::sound_header(&map)));
+            self.outlet.send(Tag::AudioHeader(flv::sound_header(&map)));
         }
     }
 
@@ -152,7 +153,7 @@ impl Output {
         let _ = self
             .in_flight
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
-        self.egress.send(Tag::Audio {
+        self.outlet.send(Tag::Audio {
             at_ms: programme_ms(at),
             body: flv::sound(&map),
         });

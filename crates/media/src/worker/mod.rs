@@ -16,6 +16,7 @@ mod clock;
 mod egress;
 mod encoder;
 mod feed;
+mod forwarding;
 mod ingest;
 mod latency;
 mod pacer;
@@ -23,18 +24,17 @@ mod playhead;
 mod programme;
 mod socket;
 mod speech;
+mod start;
 mod status;
 
-use std::fs::File;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use dragoman_audio::playout;
 use dragoman_timeline::Span;
-use gstreamer as gst;
-use rustix::fs::{FlockOperation, flock};
+use futures_util::future::join_all;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -43,6 +43,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use self::artifacts::{Transcript, Written};
+use self::forwarding::Forwarding;
 use self::ingest::{Ingest, Outcome, Request};
 use self::latency::Latency;
 use self::pacer::{Input, Pacer};
@@ -63,6 +64,8 @@ const LATENCY_WINDOW: usize = 600;
 const FLUSH: Duration = Duration::from_millis(1_500);
 /// How long the last lines of what was said may take to be written.
 const WRITE: Duration = Duration::from_millis(500);
+/// And what is queued for third parties this long.
+const FLUSH_FORWARDS: Duration = Duration::from_millis(500);
 /// Beyond the hold, a drain that was not given a deadline takes at most this long.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -83,11 +86,11 @@ pub fn run(spec: Spec) -> i32 {
 }
 
 async fn serve(spec: Spec) -> i32 {
-    if let Err(reason) = judge(&spec) {
+    if let Err(reason) = start::judge(&spec) {
         error!(reason, "the spec is wrong");
         return exit::SPEC;
     }
-    let _lock = match lock(&spec) {
+    let _lock = match start::lock(&spec) {
         Ok(Some(lock)) => lock,
         Ok(None) => {
             warn!("another worker serves this stream");
@@ -98,7 +101,7 @@ async fn serve(spec: Spec) -> i32 {
             return exit::INTERNAL;
         }
     };
-    if let Err(error) = preflight() {
+    if let Err(error) = start::preflight() {
         error!(error = %format!("{error:#}"), "gstreamer cannot serve");
         return exit::INTERNAL;
     }
@@ -110,48 +113,6 @@ async fn serve(spec: Spec) -> i32 {
             error!(error = %format!("{error:#}"), "the session cannot start");
             exit::INTERNAL
         }
-    }
-}
-
-fn judge(spec: &Spec) -> Result<(), &'static str> {
-    match spec.programmes.len() {
-        0 => Err("no target"),
-        1..=4 => Ok(()),
-        _ => Err("more than four targets"),
-    }
-}
-
-/// The kernel keeps workers at one a stream: the lock goes when the process does.
-fn lock(spec: &Spec) -> Result<Option<File>> {
-    std::fs::create_dir_all(&spec.run_dir).context("create the run directory")?;
-    let path = spec.run_dir.join(format!("{}.lock", spec.stream));
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .context("open the lock")?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(file)),
-        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// All missing elements at once.
-fn preflight() -> Result<()> {
-    gst::init()?;
-    let mut missing: Vec<&str> = ingest::pipeline::ELEMENTS
-        .into_iter()
-        .chain(encoder::ELEMENTS)
-        .filter(|name| gst::ElementFactory::find(name).is_none())
-        .collect();
-    missing.sort_unstable();
-    missing.dedup();
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(anyhow!("missing elements: {}", missing.join(", ")))
     }
 }
 
@@ -208,7 +169,9 @@ impl Session {
             }
             None => (None, None),
         };
-        let programmes = programmes(&spec, &latency, &stop);
+        let targets = spec.programmes.iter().map(|p| p.target.as_str());
+        let forwarding = Forwarding::new(spec.forwards.clone(), targets, stop.clone())?;
+        let programmes = programmes(&spec, &latency, &forwarding, &stop);
         let (transcript, written) = Transcript::start(&spec)?;
         let pacer = Pacer::new(playhead(&spec), programmes, feed, transcript, report.clone());
         let paced = start_pacer(pacer, queue, span.clone())?;
@@ -224,6 +187,7 @@ impl Session {
                 speech: speech_status,
                 latency,
                 artifacts: written.as_ref().map(|written| written.counts.clone()),
+                forwarding,
             },
             written,
             ingest: tokio::spawn(ingest.run().instrument(span)),
@@ -304,6 +268,10 @@ impl Session {
                 info!(target, on, "bypass");
                 self.tell_pacer(Input::Mute { target, on }).await;
             }
+            ToWorker::Forwards { forwards } => {
+                self.sources.forwarding.set(forwards.clone());
+                self.hello.send_modify(|h| h.forwards = forwards);
+            }
         }
     }
 
@@ -348,6 +316,7 @@ impl Session {
                 let _ = timeout(Duration::from_millis(500), speech).await;
             }
         };
+        let forwards = self.sources.forwarding.end();
         if timeout(FLUSH, flushed).await.is_err() {
             warn!("the router does not take the last of the programme");
         }
@@ -355,6 +324,9 @@ impl Session {
             && timeout(WRITE, written.done).await.is_err()
         {
             warn!("the last of what was said is not written down in time");
+        }
+        if timeout(FLUSH_FORWARDS, join_all(forwards)).await.is_err() {
+            warn!("a forward does not take the last of the programme");
         }
         self.stop.cancel();
     }
@@ -381,7 +353,12 @@ fn playhead(spec: &Spec) -> Playhead {
     })
 }
 
-fn programmes(spec: &Spec, latency: &Arc<Mutex<Latency>>, stop: &CancellationToken) -> Vec<Programme> {
+fn programmes(
+    spec: &Spec,
+    latency: &Arc<Mutex<Latency>>,
+    forwarding: &Forwarding,
+    stop: &CancellationToken,
+) -> Vec<Programme> {
     let config = || playout::Config {
         dub_rate: DUB_RATE,
         max_wait: span_ms(spec.max_wait_ms),
@@ -389,7 +366,8 @@ fn programmes(spec: &Spec, latency: &Arc<Mutex<Latency>>, stop: &CancellationTok
         max_buffered: MAX_BUFFERED,
     };
     let programme = |(index, p): (usize, &crate::spec::Programme)| {
-        Programme::new(index, p.clone(), config(), latency.clone(), stop.clone())
+        let (latency, forwarding) = (latency.clone(), forwarding.clone());
+        Programme::new(index, p.clone(), config(), latency, forwarding, stop.clone())
     };
     spec.programmes.iter().enumerate().map(programme).collect()
 }

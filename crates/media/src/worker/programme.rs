@@ -11,12 +11,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::artifacts::Transcript;
-use super::egress::{self, Description, Egress, Tag};
+use super::egress::{self, Description, Destination, Egress, Kind, Tag};
 use super::encoder::{Encoder, programme_ms};
 use super::feed::Feed;
+use super::forwarding::{Forwarding, Outlet};
 use super::latency::Latency;
 use super::playhead::{BLOCK, Frame, Picture, RATE};
 use crate::control::{DubStatus, ProgrammeStatus};
+use crate::rtmp_url::RtmpUrl;
 use crate::spec;
 
 /// The lag is shown over so many dubs.
@@ -45,12 +47,13 @@ pub(crate) struct Programme {
     tally: Tally,
     block: [Frame; BLOCK],
     latency: Arc<Mutex<Latency>>,
+    forwarding: Forwarding,
     cancel: CancellationToken,
 }
 
 struct OnAir {
     encoder: Encoder,
-    egress: Egress,
+    outlet: Outlet,
     task: JoinHandle<()>,
 }
 
@@ -74,6 +77,7 @@ impl Programme {
         spec: spec::Programme,
         config: playout::Config,
         latency: Arc<Mutex<Latency>>,
+        forwarding: Forwarding,
         cancel: CancellationToken,
     ) -> Self {
         let mut playout = Playout::new(config);
@@ -99,6 +103,7 @@ impl Programme {
             },
             block: [Frame::default(); BLOCK],
             latency,
+            forwarding,
             cancel,
         }
     }
@@ -109,22 +114,25 @@ impl Programme {
 
     /// Goes on air: the tracks are announced, `first` is the number of the first frame of sound.
     pub(crate) fn begin(&mut self, description: &Description, header: Option<&Bytes>, first: i64) -> Result<()> {
-        let (egress, task) = Egress::start(
-            self.spec.url.clone(),
-            self.spec.path.clone(),
-            description.clone(),
-            self.latency.clone(),
-            self.cancel.clone(),
-        );
+        let destination = Destination {
+            name: self.spec.path.clone(),
+            url: RtmpUrl::parse(&self.spec.url)?,
+            kind: Kind::Router {
+                latency: self.latency.clone(),
+            },
+        };
+        let (egress, task) = Egress::start(destination, description.clone(), self.cancel.clone());
+        let outlet = Outlet::new(egress, self.forwarding.clone(), self.index);
+        self.forwarding.begin(self.index, description);
         if let Some(header) = header {
-            egress.send(Tag::VideoHeader {
+            outlet.send(Tag::VideoHeader {
                 at_ms: programme_ms(Pts::from_samples(first, RATE)),
                 body: header.clone(),
             });
         }
         self.header = header.cloned();
-        let encoder = Encoder::start(first, egress.clone())?;
-        self.on_air = Some(OnAir { encoder, egress, task });
+        let encoder = Encoder::start(first, outlet.clone())?;
+        self.on_air = Some(OnAir { encoder, outlet, task });
         Ok(())
     }
 
@@ -133,12 +141,12 @@ impl Programme {
         let at_ms = programme_ms(picture.dts);
         if let Some(header) = picture.header.as_ref().filter(|h| self.header.as_ref() != Some(*h)) {
             self.header = Some(header.clone());
-            on_air.egress.send(Tag::VideoHeader {
+            on_air.outlet.send(Tag::VideoHeader {
                 at_ms,
                 body: header.clone(),
             });
         }
-        on_air.egress.send(Tag::Video {
+        on_air.outlet.send(Tag::Video {
             at_ms,
             body: picture.body.clone(),
             is_key: picture.is_key,
@@ -241,7 +249,7 @@ impl Programme {
 
     pub(crate) fn report(&self) -> ProgrammeReport {
         let playout = self.playout.status();
-        let egress = self.on_air.as_ref().map(|o| o.egress.report()).unwrap_or_default();
+        let egress = self.on_air.as_ref().map(|o| o.outlet.report()).unwrap_or_default();
         let egress::Report {
             state,
             reason,

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::artifacts::Counts;
+use super::forwarding::Forwarding;
 use super::ingest::Pace;
 use super::latency::Latency;
 use super::pacer::Report;
@@ -19,6 +20,7 @@ pub(crate) struct Sources {
     pub(crate) latency: Arc<Mutex<Latency>>,
     /// None: they are off.
     pub(crate) artifacts: Option<Arc<Counts>>,
+    pub(crate) forwarding: Forwarding,
 }
 
 fn read<T: Clone>(shared: &Mutex<T>) -> T {
@@ -40,6 +42,7 @@ impl Sources {
             p if p.is_lost => WorkerState::Reconnecting,
             _ => WorkerState::Live,
         };
+        let (forwards, forwards_hash) = self.forwarding.status();
         Status {
             state,
             reason: reason(&pacer),
@@ -48,6 +51,8 @@ impl Sources {
             ingest: self.ingest(&pacer),
             speech: self.speech(&pacer),
             programmes: pacer.programmes.into_iter().map(|p| p.status).collect(),
+            forwards,
+            forwards_hash,
             added_latency_ms: latency,
             artifacts: self.artifacts.as_ref().map(|counts| counts.status()),
         }

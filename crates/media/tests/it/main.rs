@@ -5,5 +5,6 @@
 mod api;
 mod bench;
 mod configuration;
+mod forwards;
 mod streams;
 mod workers;

@@ -269,6 +269,7 @@ fn a_found_worker_is_taken_over_with_what_it_knows() {
         source: "auto".into(),
         targets: vec!["es".into(), "fr".into()],
         hold_ms: 2500,
+        forwards: crate::forward::Forwards::default(),
     };
     assert_eq!(machine.on(Event::Hello(hello), ms(10)), [Effect::Poll]);
     assert_eq!(machine.on(status(5, true), ms(20)), [], "its mute stands");

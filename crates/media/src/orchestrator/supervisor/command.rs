@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 use super::super::session::{Event, State};
 use super::Supervisor;
 use super::upkeep::Kind;
+use crate::forward::Forward;
 
 /// What the API asks for.
 #[derive(Debug)]
@@ -18,6 +19,12 @@ pub(crate) enum Command {
         enabled: bool,
         reply: oneshot::Sender<Answer>,
     },
+    /// Replace the list of third parties.
+    Forwards {
+        id: String,
+        list: Vec<Forward>,
+        reply: oneshot::Sender<Answer>,
+    },
 }
 
 /// What became of a command.
@@ -28,6 +35,8 @@ pub(crate) enum Answer {
     NoSuchTarget,
     /// It is not being served.
     NotServed,
+    /// As many streams have forwards as may have.
+    TooMany,
 }
 
 impl Supervisor {
@@ -64,6 +73,12 @@ impl Supervisor {
                     tracing::info!(stream = id, target, enabled, "an operator switches the dub");
                     self.feed(&id, Event::Mute { target, on: !enabled });
                 }
+                reply.send(answer).ok();
+            }
+            Command::Forwards { id, list, reply } => {
+                let answer = self.set_forwards(&id, list);
+                // Whoever asked looks at the snapshot next.
+                self.publish(None);
                 reply.send(answer).ok();
             }
         }

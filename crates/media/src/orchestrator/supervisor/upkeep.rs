@@ -84,6 +84,8 @@ impl Supervisor {
                 self.streams.remove(&id);
             }
         }
+        let streams = &self.streams;
+        self.forwards.retain(|id| streams.contains_key(id));
     }
 
     /// Shows what is; only one stream is looked at anew where nothing else can have changed.
@@ -91,18 +93,29 @@ impl Supervisor {
         let watch = |path: &str| format!("{}/", plan::below(&self.config.watch_url, path));
         let view = |(id, stream): (&String, &Stream)| {
             let facts = stream.process.map(|(facts, _)| facts);
-            Some((id.clone(), Arc::new(StreamView::of(id, &stream.machine, facts, watch)?)))
+            let forwards = self.forwards_view(id);
+            Some((
+                id.clone(),
+                Arc::new(StreamView::of(id, &stream.machine, facts, forwards, watch)?),
+            ))
         };
-        let streams = match changed.and_then(|id| self.streams.get_key_value(id)) {
-            None => self.streams.iter().filter_map(view).collect(),
+        let (streams, forwards) = match changed.and_then(|id| self.streams.get_key_value(id)) {
+            None => (self.streams.iter().filter_map(view).collect(), self.forwards_views()),
             Some(entry) => {
-                let mut streams = self.snapshot.borrow().streams.clone();
+                let (mut streams, mut forwards) = {
+                    let before = self.snapshot.borrow();
+                    (before.streams.clone(), before.forwards.clone())
+                };
                 streams.extend(view(entry));
-                streams
+                if forwards.contains_key(entry.0) || self.forwards.of(entry.0).is_some() {
+                    forwards.insert(entry.0.clone(), self.forwards_view(entry.0));
+                }
+                (streams, forwards)
             }
         };
         self.snapshot.send_replace(Arc::new(Snapshot {
             streams,
+            forwards,
             router: self.router.clone(),
             room: self.room(),
         }));

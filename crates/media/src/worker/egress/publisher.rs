@@ -1,4 +1,6 @@
-//! One RTMP connection that publishes: handshake, `connect`, `publish`, then tags in order.
+//! One RTMP connection that publishes: TLS where the URL says so, handshake, `connect`, `publish`, then tags in order.
+//!
+//! RTMP itself knows no redirects: what a destination says about others is not listened to.
 
 use std::io;
 use std::time::Duration;
@@ -10,12 +12,16 @@ use rml_rtmp::sessions::{
 };
 use rml_rtmp::time::RtmpTimestamp;
 use thiserror::Error;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use url::Url;
 
-/// A router that has not accepted a publisher by then is taken for frozen.
+use super::tls;
+use crate::forward::Allow;
+use crate::forward::reach::{self, Unreached};
+use crate::rtmp_url::{RtmpUrl, Scheme};
+
+/// A destination that has not accepted a publisher by then is taken for frozen.
 const SETUP: Duration = Duration::from_secs(5);
 /// A write that does not end by then is a stalled peer: RTMP shows no other error for it.
 const WRITE: Duration = Duration::from_secs(3);
@@ -25,29 +31,29 @@ const CHUNK: u32 = 64 * 1024;
 /// Why a programme is not published. All of these may heal; the egress tries again.
 #[derive(Debug, Error)]
 pub(crate) enum Error {
-    /// The URL is not one that can be published to; the configuration is at fault.
-    #[error("not an rtmp:// URL with at least two path segments")]
-    Url,
-    /// The network or the router.
+    /// No address that may be connected to answers.
+    #[error("{0}")]
+    Unreached(#[from] Unreached),
+    /// The network or the other side.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// The router took too long.
-    #[error("the router did not {0} in time")]
+    /// It took too long.
+    #[error("it did not {0} in time")]
     Timeout(&'static str),
-    /// The router said no.
-    #[error("the router refused to let us publish: {0}")]
+    /// It said no.
+    #[error("it refused to let us publish: {0}")]
     Refused(String),
-    /// The router closed the connection.
-    #[error("the router closed the connection")]
+    /// It closed the connection.
+    #[error("it closed the connection")]
     Closed,
-    /// The peer does not speak RTMP as we know it.
+    /// It does not speak RTMP as we know it.
     #[error("rtmp: {0}")]
     Protocol(String),
 }
 
 impl Error {
-    /// Whether the router ended the connection by its own will: a connection that is closed while we write to it looks
-    /// like a fault of the network.
+    /// Whether the other side ended the connection by its own will: a connection that is closed while we write to it
+    /// looks like a fault of the network.
     pub(crate) fn is_close(&self) -> bool {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
         match self {
@@ -58,7 +64,22 @@ impl Error {
                     BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
                 )
             }
-            Self::Url | Self::Timeout(_) | Self::Protocol(_) => false,
+            Self::Unreached(_) | Self::Timeout(_) | Self::Protocol(_) => false,
+        }
+    }
+
+    /// The same, without what a stranger said: some repeat the stream key when they refuse it.
+    pub(crate) fn without_foreign_words(&self, key: &str) -> String {
+        let is_code = |words: &str| {
+            let is_known = ["NetStream.", "NetConnection."]
+                .iter()
+                .any(|start| words.starts_with(start));
+            is_known && words.len() <= 64 && words.bytes().all(|b| b.is_ascii_alphabetic() || b == b'.')
+        };
+        match self {
+            Self::Refused(words) if !is_code(words) || words.contains(key) => "it refused to let us publish".to_owned(),
+            Self::Protocol(_) => "it does not speak RTMP as we do".to_owned(),
+            _ => self.to_string(),
         }
     }
 }
@@ -67,54 +88,42 @@ fn protocol(error: impl std::fmt::Debug) -> Error {
     Error::Protocol(format!("{error:?}"))
 }
 
-/// Where to publish: `rtmp://host[:port]/app…/key[?query]`, split as every RTMP client splits it.
-struct Address {
-    authority: String,
-    app: String,
-    key: String,
-}
+/// TCP, or TLS over it.
+trait Transport: AsyncRead + AsyncWrite + Unpin + Send {}
 
-impl Address {
-    fn parse(url: &str) -> Result<Self, Error> {
-        let url = Url::parse(url).map_err(|_| Error::Url)?;
-        let (app, key) = url.path().trim_matches('/').rsplit_once('/').ok_or(Error::Url)?;
-        let host = url.host_str().filter(|_| url.scheme() == "rtmp").ok_or(Error::Url)?;
-        Ok(Self {
-            authority: format!("{host}:{}", url.port().unwrap_or(1935)),
-            app: app.to_owned(),
-            key: match url.query() {
-                Some(query) => format!("{key}?{query}"),
-                None => key.to_owned(),
-            },
-        })
-    }
-}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Transport for T {}
 
 /// A connection whose `publish` was accepted.
 pub(crate) struct Publisher {
-    stream: TcpStream,
+    stream: Box<dyn Transport>,
     session: ClientSession,
     input: Vec<u8>,
     pongs: u64,
 }
 
 impl Publisher {
-    /// Connects and publishes.
-    pub(crate) async fn connect(url: &str) -> Result<Self, Error> {
-        let address = Address::parse(url)?;
-        timeout(SETUP, Self::set_up(address))
+    /// Connects and publishes; to a third party only as far as `allow` lets it.
+    pub(crate) async fn connect(url: &RtmpUrl, allow: Option<&Allow>) -> Result<Self, Error> {
+        timeout(SETUP, Self::set_up(url, allow))
             .await
             .map_err(|_| Error::Timeout("accept the programme"))?
     }
 
-    async fn set_up(address: Address) -> Result<Self, Error> {
-        let mut stream = TcpStream::connect(&address.authority).await?;
-        stream.set_nodelay(true)?;
+    async fn set_up(url: &RtmpUrl, allow: Option<&Allow>) -> Result<Self, Error> {
+        let tcp = match allow {
+            None => TcpStream::connect((url.host(), url.port())).await?,
+            Some(allow) => reach::reach(&reach::System, url, allow).await?,
+        };
+        tcp.set_nodelay(true)?;
+        let mut stream: Box<dyn Transport> = match url.scheme() {
+            Scheme::Rtmp => Box::new(tcp),
+            Scheme::Rtmps => Box::new(tls::connect(tcp, url.host()).await?),
+        };
         let rest = shake_hands(&mut stream).await?;
         let mut config = ClientSessionConfig::new();
         config.chunk_size = CHUNK;
         config.flash_version = "FMLE/3.0 (compatible; dragoman)".to_owned();
-        config.tc_url = Some(format!("rtmp://{}/{}", address.authority, address.app));
+        config.tc_url = Some(url.tc_url());
         let (session, initial) = ClientSession::new(config).map_err(protocol)?;
         let mut publisher = Self {
             stream,
@@ -123,11 +132,14 @@ impl Publisher {
             pongs: 0,
         };
         publisher.act(initial).await?;
-        let connect = publisher.session.request_connection(address.app).map_err(protocol)?;
+        let connect = publisher
+            .session
+            .request_connection(url.app().to_owned())
+            .map_err(protocol)?;
         publisher.act(vec![connect]).await?;
         let results = publisher.session.handle_input(&rest).map_err(protocol)?;
         let mut events = publisher.act(results).await?;
-        let mut key = Some(address.key);
+        let mut key = Some(url.key().to_owned());
         loop {
             for event in events {
                 match event {
@@ -148,28 +160,23 @@ impl Publisher {
         }
     }
 
-    /// Waits for what the router has to say. Cancel safe: bytes are taken only together with their answer.
-    pub(crate) async fn readable(&self) -> io::Result<()> {
-        self.stream.readable().await
+    /// Waits for what the other side has to say: so many bytes for [`Publisher::take_input`]. Cancel safe.
+    pub(crate) async fn read(&mut self) -> io::Result<usize> {
+        self.stream.read(&mut self.input).await
     }
 
-    /// Takes what the router has said, if anything, and answers it.
-    pub(crate) async fn take_input(&mut self) -> Result<(), Error> {
-        loop {
-            match self.stream.try_read(&mut self.input) {
-                Ok(0) => return Err(Error::Closed),
-                Ok(n) => {
-                    let events = self.handle(n).await?;
-                    self.pongs += events.iter().filter(|e| is_pong(e)).count() as u64;
-                }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(e) => return Err(e.into()),
-            }
-        }
+    /// Takes what was read and answers it.
+    pub(crate) async fn take_input(&mut self, n: usize) -> Result<(), Error> {
+        let events = match n {
+            0 => return Err(Error::Closed),
+            n => self.handle(n).await?,
+        };
+        self.pongs += events.iter().filter(|e| is_pong(e)).count() as u64;
+        Ok(())
     }
 
     async fn receive(&mut self) -> Result<Vec<ClientSessionEvent>, Error> {
-        match self.stream.read(&mut self.input).await? {
+        match self.read().await? {
             0 => Err(Error::Closed),
             n => self.handle(n).await,
         }
@@ -194,7 +201,12 @@ impl Publisher {
     }
 
     async fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        timeout(WRITE, self.stream.write_all(bytes))
+        let write = async {
+            self.stream.write_all(bytes).await?;
+            // TLS keeps what the socket has not taken.
+            self.stream.flush().await
+        };
+        timeout(WRITE, write)
             .await
             .map_err(|_| Error::Timeout("take what we send"))??;
         Ok(())
@@ -224,7 +236,7 @@ impl Publisher {
         self.write(&packet.bytes).await
     }
 
-    /// How many pings the router has answered.
+    /// How many pings were answered.
     pub(crate) fn pongs(&self) -> u64 {
         self.pongs
     }
@@ -245,7 +257,7 @@ fn is_pong(event: &ClientSessionEvent) -> bool {
 }
 
 /// Returns what came behind the handshake.
-async fn shake_hands(stream: &mut TcpStream) -> Result<Vec<u8>, Error> {
+async fn shake_hands(stream: &mut Box<dyn Transport>) -> Result<Vec<u8>, Error> {
     let mut handshake = Handshake::new(PeerType::Client);
     let hello = handshake.generate_outbound_p0_and_p1().map_err(protocol)?;
     stream.write_all(&hello).await?;
@@ -273,14 +285,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_is_split_as_rtmp_clients_do() {
-        let address = Address::parse("rtmp://h/live/s1/out/fr?user=w&pass=x").unwrap();
-        assert_eq!(
-            (address.authority.as_str(), address.app.as_str()),
-            ("h:1935", "live/s1/out")
-        );
-        assert_eq!(address.key, "fr?user=w&pass=x");
-        assert!(matches!(Address::parse("rtmp://h/only"), Err(Error::Url)));
-        assert!(matches!(Address::parse("http://h/a/b"), Err(Error::Url)));
+    fn what_a_stranger_says_is_not_repeated() {
+        for (words, shown) in [
+            (
+                "NetStream.Publish.BadName",
+                "it refused to let us publish: NetStream.Publish.BadName",
+            ),
+            (
+                "NetConnection.Connect.Rejected",
+                "it refused to let us publish: NetConnection.Connect.Rejected",
+            ),
+            ("no such key: hunter2", "it refused to let us publish"),
+            ("NetStream.hunter", "it refused to let us publish"),
+            ("NetStream.", "it refused to let us publish: NetStream."),
+        ] {
+            assert_eq!(Error::Refused(words.to_owned()).without_foreign_words("hunter"), shown);
+        }
+        let broken = Error::Protocol("InvalidMessage(\"hunter2\")".to_owned());
+        assert!(!broken.without_foreign_words("hunter2").contains("hunter2"));
     }
 }

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::story::Story;
 use crate::control::SpeechStatus;
+use crate::forward::Forwards;
 use crate::spec::{Ingest, Programme, Spec, Speech};
 use crate::worker::feed::{PIECE, SPEECH_RATE, ToSpeech};
 use crate::worker::pacer::{Input, Report};
@@ -268,6 +269,7 @@ fn spec(targets: &[&str]) -> Spec {
         speech: None,
         run_dir: PathBuf::new(),
         artifacts: None,
+        forwards: Forwards::default(),
         resume: None,
     }
 }
