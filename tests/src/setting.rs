@@ -110,15 +110,15 @@ impl WallClock {
         };
         let dir = tempfile::tempdir().context("no directory for a clock")?;
         let clock = Self { dir, library };
-        clock.step("+0")?;
+        clock.step(0)?;
         Ok(Some(clock))
     }
 
-    /// Steps it: so many seconds off the real one, with their sign.
-    pub fn step(&self, offset: &str) -> Result<()> {
+    /// Steps it to so many seconds ahead of the real one.
+    pub fn step(&self, ahead: i64) -> Result<()> {
         // Read whenever somebody asks for the time: never half written.
         let new = self.dir.path().join("new");
-        std::fs::write(&new, offset).context("cannot write the clock")?;
+        std::fs::write(&new, format!("{ahead:+}")).context("cannot write the clock")?;
         std::fs::rename(&new, self.file()).context("cannot step the clock")
     }
 
@@ -140,8 +140,7 @@ impl WallClock {
 }
 
 /// Mounts a small file system where the media service keeps its sockets, which nobody else sees, and runs the service.
-const OWN_RUN_DIR: &str =
-    "mkdir -p \"$RUN_DIR\" && mount -t tmpfs -o size=1m,nr_inodes=64 tmpfs \"$RUN_DIR\" && exec \"$0\" \"$@\"";
+const OWN_RUN_DIR: &str = "mkdir -p \"$RUN_DIR\" && mount -t tmpfs -o size=1m,nr_inodes=64,mode=0700 tmpfs \"$RUN_DIR\" && exec \"$0\" \"$@\"";
 
 /// Runs the media service with a small file system of its own as `RUN_DIR`; `None`, with a note, where no file system can
 /// be mounted.
