@@ -7,6 +7,9 @@ use dragoman_tests::scene::Scene;
 use dragoman_tests::setting::{Setting, WallClock};
 use xtask::stack::Service;
 
+/// In seconds.
+const HOUR: i64 = 3_600;
+
 #[test]
 fn an_hour_more_or_less_is_not_noticed_on_air() -> Result<()> {
     let name = "clock stepped by an hour";
@@ -22,17 +25,19 @@ fn an_hour_more_or_less_is_not_noticed_on_air() -> Result<()> {
     let mut scene = Scene::start_in(name, &setting)?;
     let before = scene.state();
     scene.begin();
-    for offset in [3_600, -3_600, 0] {
+    clock.step(HOUR)?;
+    // Later steps cannot be seen so: the date of an answer is kept until its clock has passed it.
+    scene.until("the services go by the new time", || {
+        let urls = [
+            scene.stack.media_url(),
+            scene.stack.speech_url(),
+            scene.stack.router_api_url(),
+        ];
+        let all = urls.iter().map(|url| ahead(url)).collect::<Result<Vec<_>>>()?;
+        Ok(all.iter().all(|ahead| (ahead - HOUR).abs() < 60).then_some(()))
+    })?;
+    for offset in [HOUR, -HOUR, 0] {
         clock.step(offset)?;
-        scene.until("the services go by the new time", || {
-            let urls = [
-                scene.stack.media_url(),
-                scene.stack.speech_url(),
-                scene.stack.router_api_url(),
-            ];
-            let all = urls.iter().map(|url| ahead(url)).collect::<Result<Vec<_>>>()?;
-            Ok(all.iter().all(|ahead| (ahead - offset).abs() < 60).then_some(()))
-        })?;
         scene.watch(3.0)?;
     }
     let begun = scene.begin();

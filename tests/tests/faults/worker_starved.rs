@@ -10,13 +10,19 @@ fn a_starved_worker_is_late_in_order_and_recovers() -> Result<()> {
     let mut scene = Scene::start("worker starved of processor", &[], &[])?;
     scene.begin();
     let worker = scene.worker()?;
-    policy(&["--idle", "0"], worker)?;
-    let hogs = Hogs::start()?;
+    let all = processors()?;
+    let one = all.split([',', '-']).next().context("no processor")?.to_owned();
+    run("taskset", &["--all-tasks", "--cpu-list", "--pid", &one], worker)?;
+    run("chrt", &["--all-tasks", "--idle", "--pid", "0"], worker)?;
+    let hogs = Hogs::start(&one)?;
     scene.watch(6.0)?;
     drop(hogs);
+    let starved = scene.seen().longest_without_sound_ms();
+    scene.note("starved_ms", starved.round());
     // It may have been taken for frozen, and replaced.
     if scene.worker().is_ok_and(|now| now == worker) {
-        policy(&["--other", "0"], worker)?;
+        run("chrt", &["--all-tasks", "--other", "--pid", "0"], worker)?;
+        run("taskset", &["--all-tasks", "--cpu-list", "--pid", &all], worker)?;
     }
     let well = scene.begin();
     scene.is_dubbed_after("again", well)?;
@@ -32,18 +38,26 @@ fn a_starved_worker_is_late_in_order_and_recovers() -> Result<()> {
     scene.finish()
 }
 
-/// As many as there are processors, less important than the other scenarios and more so than the worker.
+/// Less important than the other scenarios and more so than the worker, which is left a hundredth of the processor.
 struct Hogs(Vec<Child>);
 
 impl Hogs {
-    fn start() -> Result<Self> {
+    fn start(processor: &str) -> Result<Self> {
         let mut hogs = Self(Vec::new());
-        for _ in 0..std::thread::available_parallelism()?.get() {
-            let mut command = Command::new("nice");
-            command
-                .args(["-n", "10", "sh", "-c", "while :; do :; done"])
-                .stdin(Stdio::null());
-            hogs.0.push(command.spawn().context("cannot start a hog")?);
+        for _ in 0..3 {
+            let mut command = Command::new("taskset");
+            command.args([
+                "--cpu-list",
+                processor,
+                "nice",
+                "-n",
+                "10",
+                "sh",
+                "-c",
+                "while :; do :; done",
+            ]);
+            hogs.0
+                .push(command.stdin(Stdio::null()).spawn().context("cannot start a hog")?);
         }
         Ok(hogs)
     }
@@ -58,15 +72,17 @@ impl Drop for Hogs {
     }
 }
 
-/// Gives all threads of a process another scheduling policy.
-fn policy(policy: &[&str], pid: u32) -> Result<()> {
-    let mut command = Command::new("chrt");
-    command
-        .arg("--all-tasks")
-        .args(policy.iter().take(1))
-        .arg("--pid")
-        .args(policy.iter().skip(1));
-    let status = command.arg(pid.to_string()).status().context("cannot run chrt")?;
-    ensure!(status.success(), "chrt failed");
+/// The processors that we may use, as a list.
+fn processors() -> Result<String> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    Ok(list.context("no list of processors")?.trim().to_owned())
+}
+
+fn run(program: &str, words: &[&str], pid: u32) -> Result<()> {
+    let mut command = Command::new(program);
+    command.args(words).arg(pid.to_string()).stdout(Stdio::null());
+    let status = command.status().with_context(|| format!("cannot run {program}"))?;
+    ensure!(status.success(), "{program} failed");
     Ok(())
 }
