@@ -5,6 +5,7 @@ mod hooks_confused;
 mod hooks_lost;
 mod log_lost;
 mod media_ended;
+mod mediamtx;
 mod orchestrator_killed;
 mod publisher_back;
 mod publisher_far;

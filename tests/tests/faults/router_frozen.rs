@@ -2,25 +2,16 @@
 
 use anyhow::Result;
 use dragoman_tests::scene::Scene;
-use dragoman_tests::setting::Setting;
 use xtask::stack::{Service, Signal};
 
 const FROZEN: f64 = 6.0;
 
 #[test]
 fn programmes_are_back_when_the_router_goes_on() -> Result<()> {
-    freezes(Scene::start("router frozen for 6 s", &[], &[])?)
+    hangs(Scene::start("router frozen for 6 s", &[], &[])?)
 }
 
-#[test]
-fn so_they_are_over_mediamtx() -> Result<()> {
-    let Some(setting) = Setting::mediamtx("router frozen, MediaMTX") else {
-        return Ok(());
-    };
-    freezes(Scene::start_in("router frozen for 6 s", &setting)?)
-}
-
-fn freezes(mut scene: Scene) -> Result<()> {
+pub(crate) fn hangs(mut scene: Scene) -> Result<()> {
     scene.begin();
     scene.stack.signal(Service::Router, Signal::STOP);
     scene.watch(FROZEN)?;
