@@ -23,6 +23,10 @@ pub struct Leftovers {
     descriptors: u64,
     zombies: u64,
     memory_mb: u64,
+    /// Workers' sockets in `RUN_DIR`.
+    sockets: u64,
+    /// What the speech service serves; nothing where it does not run.
+    sessions: Option<u64>,
 }
 
 impl Leftovers {
@@ -43,6 +47,9 @@ impl Leftovers {
             inherited: self.inherited.clone(),
             ..Self::default()
         };
+        sum.sockets = sockets(stack);
+        let health = xtask::http::get_json(&format!("{}/healthz", stack.speech_url()), None);
+        sum.sessions = health.ok().and_then(|health| health["sessions"].as_u64());
         let roots = [Service::Media, Service::Speech, Service::Router].map(|service| stack.pid(service));
         for pid in roots.into_iter().flatten() {
             for pid in family(pid) {
@@ -57,6 +64,8 @@ impl Leftovers {
         let now = self.again(stack)?;
         let is_back = now.processes == self.processes
             && now.zombies == 0
+            && now.sockets == self.sockets
+            && (now.sessions.is_none() || now.sessions == self.sessions)
             && now.threads <= self.threads + SLACK
             && now.descriptors <= self.descriptors + SLACK
             && now.memory_mb <= self.memory_mb + SLACK_MB;
@@ -85,6 +94,16 @@ impl Leftovers {
     }
 }
 
+/// As the media service sees the directory.
+fn sockets(stack: &Stack) -> u64 {
+    let dir = stack.dir().join("run");
+    let root = format!("/proc/{}/root", stack.pid(Service::Media).unwrap_or_default());
+    let dir = Path::new(&root).join(dir.strip_prefix("/").unwrap_or(&dir));
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let sockets = entries.filter(|entry| entry.path().extension().is_some_and(|end| end == "sock"));
+    sockets.count() as u64
+}
+
 fn is_unique(link: &Path) -> bool {
     let text = link.to_string_lossy();
     text.starts_with("socket:") || text.starts_with("pipe:")
@@ -94,6 +113,11 @@ fn is_unique(link: &Path) -> bool {
 fn links(pid: u32) -> Vec<PathBuf> {
     let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
     entries.filter_map(|entry| fs::read_link(entry.path()).ok()).collect()
+}
+
+/// Whether there is such a process.
+pub fn is_alive(pid: u32) -> bool {
+    Path::new("/proc").join(pid.to_string()).exists()
 }
 
 /// A process and all that descend from it.

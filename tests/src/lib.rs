@@ -4,8 +4,10 @@
 //! that no code of ours judges itself. Nothing waits for a time to pass: [`eventually`] asks until a condition holds.
 
 pub mod browser;
+pub mod engine;
 pub mod eventually;
 pub mod heard;
+pub mod hooks;
 pub mod host;
 pub mod leftovers;
 pub mod material;
@@ -15,6 +17,7 @@ pub mod recording;
 pub mod relay;
 pub mod running;
 pub mod scene;
+pub mod setting;
 pub mod skipped;
 pub mod slices;
 pub mod spoken;

@@ -11,6 +11,10 @@ use anyhow::{Context, Result};
 
 /// Bytes on their way; a full network slows the sender down.
 const ON_THE_WAY: usize = 4_096;
+/// One piece in so many is lost where the network loses any.
+const LOST_OF: u64 = 40;
+/// The shortest and half the longest wait for a retransmission.
+const RETRANSMISSION_MS: u64 = 200;
 const LOOK: Duration = Duration::from_millis(5);
 
 /// Passes bytes on from its own port to another.
@@ -25,6 +29,8 @@ struct State {
     port: AtomicU16,
     delay_ms: AtomicU64,
     is_jammed: AtomicBool,
+    is_lossy: AtomicBool,
+    dice: AtomicU64,
     is_closed: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
 }
@@ -72,6 +78,11 @@ impl Relay {
         self.state.is_jammed.store(jammed, Ordering::Release);
     }
 
+    /// From now on some of what is sent comes as late as what TCP has to send again, and all that follows waits for it.
+    pub fn lose(&self, lossy: bool) {
+        self.state.is_lossy.store(lossy, Ordering::Release);
+    }
+
     /// All connections end at once.
     pub fn cut(&self) {
         for socket in self.state.open().drain(..) {
@@ -108,6 +119,20 @@ impl State {
         Ok(())
     }
 
+    /// How long the next piece takes to be sent again: most are not lost.
+    fn retransmission(&self) -> Duration {
+        if !self.is_lossy.load(Ordering::Acquire) {
+            return Duration::ZERO;
+        }
+        // The same in each run, as far as the pieces are: a Weyl sequence, mixed.
+        let roll = self.dice.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        let roll = (roll ^ (roll >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93) >> 32;
+        match roll % LOST_OF == 0 {
+            true => Duration::from_millis(RETRANSMISSION_MS + (roll >> 8) % RETRANSMISSION_MS),
+            false => Duration::ZERO,
+        }
+    }
+
     fn write(&self, mut to: TcpStream, pieces: &Receiver<(Instant, Vec<u8>)>) {
         loop {
             let (came, bytes) = match pieces.recv_timeout(Duration::from_secs(1)) {
@@ -115,8 +140,9 @@ impl State {
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
+            let lost = self.retransmission();
             loop {
-                let delay = Duration::from_millis(self.delay_ms.load(Ordering::Acquire));
+                let delay = Duration::from_millis(self.delay_ms.load(Ordering::Acquire)) + lost;
                 let is_due = came.elapsed() >= delay && !self.is_jammed.load(Ordering::Acquire);
                 if is_due || self.is_closed.load(Ordering::Acquire) {
                     break;

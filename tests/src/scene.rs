@@ -10,7 +10,7 @@ use dragoman_probe::element::now_ns;
 use dragoman_speech::engine::mock::tone_hz;
 use rustix::process::{Pid, kill_process};
 use serde_json::{Value, json};
-use xtask::stack::{Options, PortChoice, Router, Service, Signal, Stack};
+use xtask::stack::{Router, Service, Signal, Stack};
 
 use crate::eventually::eventually;
 use crate::leftovers::{Leftovers, family, orchestrator};
@@ -18,6 +18,7 @@ use crate::material;
 use crate::playing::Publisher;
 use crate::relay::Relay;
 use crate::running::{logs, on_air};
+use crate::setting::Setting;
 use crate::viewer::{Look, Seen, Viewer};
 
 /// The stream that the fault hits, and the one that must not notice.
@@ -35,6 +36,9 @@ const LOOK_MS: f64 = 60.0;
 /// A dub is back within two seconds, when the utterance that is spoken then is cut within 1.7 s.
 const DUB_BACK_MS: f64 = 2_000.0 + 1_700.0;
 
+/// MediaMTX looks at what comes for so long before it lets it through.
+const ANALYSIS_MS: u64 = 2_000;
+
 /// A stack with two streams on air, both dubbed and watched.
 pub struct Scene {
     /// The services.
@@ -43,7 +47,8 @@ pub struct Scene {
     pub publisher: Option<Publisher>,
     /// Watches the stream that is hit.
     pub viewer: Viewer,
-    name: &'static str,
+    name: String,
+    router: Router,
     url_of_hit: String,
     bystander: Viewer,
     other: Publisher,
@@ -54,35 +59,40 @@ pub struct Scene {
 
 impl Scene {
     /// Starts everything and waits until both programmes are dubbed.
-    pub fn start(name: &'static str, media: &[(&str, &str)], speech: &[(&str, &str)]) -> Result<Self> {
-        Self::start_on(name, stack(media, speech)?)
+    pub fn start(name: &str, media: &[(&str, &str)], speech: &[(&str, &str)]) -> Result<Self> {
+        Self::start_in(name, &Setting::new(media, speech))
+    }
+
+    /// The same in a setting of its own.
+    pub fn start_in(name: &str, setting: &Setting) -> Result<Self> {
+        let stack = setting.start()?;
+        let url = url(&stack, STREAMS[0]);
+        Self::start_at(name, setting.router()?, stack, url)
     }
 
     /// As [`Scene::start`], on a network between media and speech that can be made worse; `more` are further hosts.
-    pub fn with_relay_to_speech(name: &'static str, more: &[SocketAddr]) -> Result<(Self, Relay)> {
+    pub fn with_relay_to_speech(name: &str, more: &[SocketAddr]) -> Result<(Self, Relay)> {
         let relay = Relay::start()?;
         let hosts = std::iter::once(relay.address()).chain(more.iter().copied());
         let hosts: Vec<String> = hosts.map(|address| format!("ws://{address}")).collect();
-        let stack = stack(&[("SPEECH_URL", &hosts.join(","))], &[])?;
+        let setting = Setting::new(&[("SPEECH_URL", &hosts.join(","))], &[]);
+        let stack = setting.start()?;
         relay.lead_to(stack.ports().speech);
-        Ok((Self::start_on(name, stack)?, relay))
+        let url = url(&stack, STREAMS[0]);
+        Ok((Self::start_at(name, setting.router()?, stack, url)?, relay))
     }
 
     /// As [`Scene::start`], on a network between publisher and router that can be made worse; `query` is the stream's.
-    pub fn with_relay_to_publisher(name: &'static str, query: &str) -> Result<(Self, Relay)> {
+    pub fn with_relay_to_publisher(name: &str, query: &str) -> Result<(Self, Relay)> {
         let relay = Relay::start()?;
-        let stack = stack(&[], &[])?;
+        let setting = Setting::default();
+        let stack = setting.start()?;
         relay.lead_to(stack.ports().rtmp);
         let url = format!("rtmp://{}/live/{}/in?targets=es&{query}", relay.address(), STREAMS[0]);
-        Ok((Self::start_at(name, stack, url)?, relay))
+        Ok((Self::start_at(name, setting.router()?, stack, url)?, relay))
     }
 
-    fn start_on(name: &'static str, stack: Stack) -> Result<Self> {
-        let url = url(&stack, STREAMS[0]);
-        Self::start_at(name, stack, url)
-    }
-
-    fn start_at(name: &'static str, stack: Stack, url_of_hit: String) -> Result<Self> {
+    fn start_at(name: &str, router: Router, stack: Stack, url_of_hit: String) -> Result<Self> {
         let publisher = publish(&url_of_hit)?;
         let other = publish(&url(&stack, STREAMS[1]))?;
         for id in STREAMS {
@@ -97,7 +107,11 @@ impl Scene {
             url_of_hit,
             publisher: Some(publisher),
             viewer,
-            name,
+            name: match router {
+                Router::Own => name.to_owned(),
+                Router::MediaMtx => format!("{name}, MediaMTX"),
+            },
+            router,
             bystander,
             other,
             begun_ns: 0,
@@ -127,6 +141,11 @@ impl Scene {
         publish(&self.url_of_hit)
     }
 
+    /// Somebody publishes a further stream.
+    pub fn publish_as(&self, id: &str) -> Result<Publisher> {
+        publish(&url(&self.stack, id))
+    }
+
     /// How many workers run.
     pub fn workers(&self) -> Result<usize> {
         let guardian = self.stack.pid(Service::Media).context("media does not run")?;
@@ -141,6 +160,21 @@ impl Scene {
     pub fn publish_all(&mut self) -> Result<()> {
         self.other = publish(&url(&self.stack, STREAMS[1]))?;
         self.publish()
+    }
+
+    /// Publishers that were disconnected connect again for a while, as streaming software does.
+    pub fn publishers_come_back(&mut self, seconds: f64) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs_f64(seconds);
+        while Instant::now() < deadline {
+            if self.publisher.as_mut().is_some_and(Publisher::has_ended) {
+                self.publish()?;
+            }
+            if self.other.has_ended() {
+                self.other = publish(&url(&self.stack, STREAMS[1]))?;
+            }
+            self.watch(0.2)?;
+        }
+        Ok(())
     }
 
     /// The process of the worker that is hit.
@@ -198,6 +232,14 @@ impl Scene {
             json!({"state": said["state"], "speech": said["speech"]["state"], "reason": said["reason"]}),
         );
         Ok(said)
+    }
+
+    /// A figure of the speech service's metrics.
+    pub fn speech_metric(&self, name: &str) -> Result<f64> {
+        let text = reqwest::blocking::get(format!("{}/metrics", self.stack.speech_url()))?.text()?;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let value = line.with_context(|| format!("no metric {name}"))?;
+        Ok(value.trim().parse()?)
     }
 
     /// Keeps a figure for the table.
@@ -286,6 +328,10 @@ impl Scene {
         self.watch(3.0)?;
         let seen = self.seen();
         self.measure(&seen);
+        let within_ms = match self.router {
+            Router::Own => within_ms,
+            Router::MediaMtx => within_ms + ANALYSIS_MS,
+        };
         let away = (back - begun) as f64 / 1e6;
         self.note("programme_back_ms", away.round());
         ensure!(
@@ -359,24 +405,6 @@ impl Scene {
         let row = json!({"fault": self.name, "measured": self.row});
         std::fs::write(&file, row.to_string()).with_context(|| format!("cannot write {}", file.display()))
     }
-}
-
-fn stack(media: &[(&str, &str)], speech: &[(&str, &str)]) -> Result<Stack> {
-    let owned = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
-        let pairs = pairs.iter();
-        pairs
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
-    };
-    let mut variables = owned(&[("GRACE", "8s")]);
-    variables.extend(owned(media));
-    Stack::start(&Options {
-        router: Router::Own,
-        ports: PortChoice::Free,
-        media: variables,
-        speech: owned(speech),
-        keep_logs: false,
-    })
 }
 
 /// Sends a signal to a process.

@@ -70,7 +70,35 @@ impl Error {
             Self::Config { .. } => "model_config",
             Self::Device { .. } => "device",
             Self::Input(_) => "model_input",
-            Self::Compute(_) => "compute",
+            Self::Compute(error) => code_of(&error.to_string()),
         }
+    }
+}
+
+/// Devices say what is wrong in words only: each of their libraries has its own errors, and candle wraps them.
+fn code_of(error: &str) -> &'static str {
+    let text = error.to_ascii_lowercase();
+    if text.contains("out of memory") || text.contains("out_of_memory") {
+        "out_of_memory"
+    } else if text.contains("cuda_error") || text.contains("drivererror") {
+        // Whatever else a GPU's driver reports stays until the process ends.
+        "device_lost"
+    } else {
+        "compute"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_device_reports_has_a_code_of_its_own() {
+        let code = |text: &str| Error::Compute(candle_core::Error::Msg(text.to_owned()).bt()).code();
+        let memory = r#"DriverError(CUDA_ERROR_OUT_OF_MEMORY, "out of memory")"#;
+        assert_eq!(code(memory), "out_of_memory");
+        let lost = r#"DriverError(CUDA_ERROR_ILLEGAL_ADDRESS, "an illegal memory access was encountered")"#;
+        assert_eq!(code(lost), "device_lost");
+        assert_eq!(code("shape mismatch in matmul, lhs: [1, 2], rhs: [3, 4]"), "compute");
     }
 }

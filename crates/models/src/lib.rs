@@ -7,6 +7,8 @@
 
 pub mod device;
 mod error;
+#[doc(hidden)]
+pub mod hostile;
 pub mod linear;
 pub mod marian;
 pub mod pocket;

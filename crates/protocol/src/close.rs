@@ -17,13 +17,15 @@ pub enum CloseCode {
     Window,
     /// Audio runs ahead of real time.
     TooFast,
+    /// The engine does not work any more.
+    Engine,
     /// No room.
     Busy,
 }
 
 impl CloseCode {
     /// Every code, in ascending order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Normal,
         Self::GoingAway,
         Self::Malformed,
@@ -31,6 +33,7 @@ impl CloseCode {
         Self::Stalled,
         Self::Window,
         Self::TooFast,
+        Self::Engine,
         Self::Busy,
     ];
 
@@ -44,6 +47,7 @@ impl CloseCode {
             Self::Stalled => 4008,
             Self::Window => 4009,
             Self::TooFast => 4010,
+            Self::Engine => 4011,
             Self::Busy => 4029,
         }
     }
@@ -63,6 +67,7 @@ impl CloseCode {
             Self::Stalled => "stalled",
             Self::Window => "window",
             Self::TooFast => "too_fast",
+            Self::Engine => "engine",
             Self::Busy => "busy",
         }
     }

@@ -24,5 +24,9 @@ pub const WINDOW: &str = "window";
 pub const TOO_LARGE: &str = "too_large";
 /// The engine gave an error.
 pub const ENGINE_FAILED: &str = "engine_failed";
+/// The engine's device is out of memory.
+pub const OUT_OF_MEMORY: &str = "out_of_memory";
+/// The engine's device is lost.
+pub const DEVICE_LOST: &str = "device_lost";
 /// The engine has more to do than it can; the utterance was dropped.
 pub const OVERLOADED: &str = "overloaded";

@@ -139,6 +139,7 @@
 //! | 4008 | stalled | client does not read, or sends nothing and answers no ping |
 //! | 4009 | window | twice `window_ms` is queued |
 //! | 4010 | too fast | audio runs ahead of real time |
+//! | 4011 | engine | the engine does not work any more: its device is lost, its memory full, its programs fail |
 //! | 4029 | busy | no room after the upgrade |
 //!
 //! `POST /v1/dub?source=en&target=es` takes a WAV and answers a WAV and the text: for trying an engine by hand.

@@ -26,9 +26,10 @@ use crate::session::{self, Registry};
 use crate::trial;
 
 /// How long sessions may go on after the service was told to stop.
-pub const DRAIN: Duration = Duration::from_secs(8);
-/// How long the process waits for its sessions: a little longer than they take.
-pub const GRACE: Duration = Duration::from_secs(10);
+pub const DRAIN: Duration = Duration::from_secs(6);
+/// How long the process waits for its sessions: longer than they take with their goodbye, shorter than the 10 s after which
+/// containers are killed.
+pub const GRACE: Duration = Duration::from_secs(9);
 /// When a refused client may come again.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// What a WebSocket reads before the protocol's own limit speaks: the larger one lets us say why.

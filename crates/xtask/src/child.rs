@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-/// How long a child may take to end after SIGTERM before it is killed.
-const GRACE: Duration = Duration::from_secs(8);
+/// How long a child may take to end after SIGTERM before it is killed: what containers are given.
+const GRACE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(10);
 const TAIL_LINES: usize = 15;
 

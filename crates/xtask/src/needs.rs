@@ -208,6 +208,13 @@ pub(crate) const NEEDS: &[Need] = {
         need(Test, Program(&["ffmpeg"]), "publishes and reads", &["ffmpeg"], "ffmpeg"),
         need(Test, Program(&["ffprobe"]), "looks at streams", &["ffmpeg"], "ffmpeg"),
         need(
+            Test,
+            Program(&["faketime"]),
+            "steps the clock",
+            &["faketime"],
+            "libfaketime",
+        ),
+        need(
             Pages,
             Program(CHROMIUM),
             "opens the web pages",

@@ -5,7 +5,9 @@
 mod programs;
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -59,8 +61,18 @@ pub struct Options {
     pub keep_logs: bool,
 }
 
+/// What tests put around the services.
+#[derive(Clone, Debug, Default)]
+pub struct Around {
+    /// Programs that run a service, with their words; the service's own program and words follow, and have to become the
+    /// same process.
+    pub runners: BTreeMap<Service, Vec<String>>,
+    /// Where the router's hooks go instead of to the media service.
+    pub hooks: Option<String>,
+}
+
 /// One of the services of a stack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Service {
     /// Guardian, orchestrator and workers.
     Media,
@@ -89,6 +101,7 @@ pub struct Stack {
     children: Vec<Child>,
     ports: Ports,
     options: Options,
+    around: Around,
     media_key: Option<String>,
     ready_after: Duration,
     dir: RunDir,
@@ -112,6 +125,11 @@ impl Drop for RunDir {
 impl Stack {
     /// Starts everything and waits until it is ready.
     pub fn start(options: &Options) -> Result<Self> {
+        Self::start_within(options, &Around::default())
+    }
+
+    /// The same with something around the services.
+    pub fn start_within(options: &Options, around: &Around) -> Result<Self> {
         let mut attempt = 1;
         loop {
             let ports = match options.ports {
@@ -123,7 +141,7 @@ impl Stack {
             if options.ports == PortChoice::Usual && !taken.is_empty() {
                 bail!("{}", taken.join("; "));
             }
-            match Self::start_on(ports, options) {
+            match Self::start_on(ports, options, around) {
                 Err(_)
                     if options.ports != PortChoice::Usual
                         && attempt < ATTEMPTS_ON_FREE_PORTS
@@ -136,7 +154,7 @@ impl Stack {
         }
     }
 
-    fn start_on(ports: Ports, options: &Options) -> Result<Self> {
+    fn start_on(ports: Ports, options: &Options, around: &Around) -> Result<Self> {
         let path = tempfile::Builder::new()
             .prefix("dragoman-")
             .tempdir_in("/tmp")
@@ -147,6 +165,7 @@ impl Stack {
             children: Vec::new(),
             ports,
             options: options.clone(),
+            around: around.clone(),
             media_key: options.media.get("MEDIA_API_KEY").cloned(),
             ready_after: Duration::ZERO,
             dir: RunDir { path, keep: true },
@@ -167,6 +186,9 @@ impl Stack {
             Service::Speech => self.speech()?,
             Service::Router => self.router()?,
         };
+        if let Some(runner) = self.around.runners.get(&service) {
+            command = within(runner, &command);
+        }
         Child::spawn(service.name(), &mut command, &self.dir.path, false)
     }
 
@@ -304,6 +326,20 @@ impl Drop for Stack {
     fn drop(&mut self) {
         self.stop_children();
     }
+}
+
+/// The command, run by another program.
+fn within(runner: &[String], command: &Command) -> Command {
+    let mut words = runner.iter().map(OsStr::new).chain([command.get_program()]);
+    let mut outer = Command::new(words.next().unwrap_or_default());
+    outer.args(words).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    outer
 }
 
 fn usual_or_free() -> Result<Ports> {

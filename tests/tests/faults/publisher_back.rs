@@ -5,7 +5,10 @@ use dragoman_tests::scene::Scene;
 
 #[test]
 fn the_programme_bridges_it_with_silence_and_goes_on() -> Result<()> {
-    let mut scene = Scene::start("publisher back within the grace period", &[], &[])?;
+    comes_back(Scene::start("publisher back within the grace period", &[], &[])?)
+}
+
+pub(crate) fn comes_back(mut scene: Scene) -> Result<()> {
     let before = scene.state();
     scene.begin();
     scene.publisher = None;

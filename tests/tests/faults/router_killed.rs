@@ -6,7 +6,10 @@ use xtask::stack::Service;
 
 #[test]
 fn the_session_goes_on_when_the_router_is_back() -> Result<()> {
-    let mut scene = Scene::start("router killed", &[], &[])?;
+    dies(Scene::start("router killed", &[], &[])?)
+}
+
+pub(crate) fn dies(mut scene: Scene) -> Result<()> {
     scene.begin();
     scene.stack.kill(Service::Router);
     scene.start_again(Service::Router, &[])?;

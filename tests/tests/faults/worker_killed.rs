@@ -6,7 +6,10 @@ use xtask::stack::Signal;
 
 #[test]
 fn the_programme_is_back_and_its_time_goes_on() -> Result<()> {
-    let mut scene = Scene::start("worker killed", &[], &[])?;
+    dies(Scene::start("worker killed", &[], &[])?)
+}
+
+pub(crate) fn dies(mut scene: Scene) -> Result<()> {
     scene.begin();
     let first = scene.signal_worker(Signal::KILL)?;
     scene.programme_is_back(2_500 + 2_000 + 1_000)?;

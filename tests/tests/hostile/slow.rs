@@ -1,13 +1,13 @@
 //! Peers that are slow, silent, large or many: they are dropped in a bounded time, and others are served meanwhile.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use dragoman_tests::eventually::eventually;
 use dragoman_tests::running;
-use xtask::stack::{Router, Stack};
+use xtask::stack::{Router, Service, Stack};
 
 use crate::peers::{Peers, exchange, is_well, outlast};
 
@@ -21,6 +21,8 @@ const KEY: &str = "the-key-of-the-speech-service";
 const UPGRADE: &str = "GET /v1/dub HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Protocol: dragoman.dub.v1\r\nAuthorization: Bearer the-key-of-the-speech-service\r\n\r\n";
+const START: &str = r#"{"type":"start","stream":"talk","session":"s1","source":"en","targets":[{"id":0,"lang":"es"}],
+    "rate":16000,"hold_ms":2500,"max_stale_ms":6000,"window_ms":20000,"from_ns":0,"features":[]}"#;
 
 fn start() -> Result<Stack> {
     running::start(Router::Own, &[], &[("SPEECH_KEY", KEY), ("SPEECH_MAX_SESSIONS", "4")])
@@ -186,6 +188,77 @@ fn sockets_without_a_start_or_with_endless_frames_are_closed_and_give_their_sess
     }
     // And there is room for an honest one.
     let answer = exchange(port, upgrade)?;
+    ensure!(answer.starts_with("HTTP/1.1 101"), "{answer}");
+    Ok(())
+}
+
+/// A frame of a client, its mask being zeros.
+fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
+    let length = payload.len() as u16;
+    let mut bytes = vec![0x80 | kind];
+    match length {
+        0..126 => bytes.push(0x80 | length as u8),
+        _ => {
+            bytes.extend([0x80 | 126]);
+            bytes.extend(length.to_be_bytes());
+        }
+    }
+    bytes.extend([0; 4]);
+    bytes.extend(payload);
+    bytes
+}
+
+fn sessions(stack: &Stack) -> Result<Option<u64>> {
+    let health = xtask::http::get_json(&format!("{}/healthz", stack.speech_url()), None)?;
+    Ok(health["sessions"].as_u64())
+}
+
+#[test]
+fn a_client_that_never_reads_loses_its_session_and_costs_nobody_else() -> Result<()> {
+    /// What the kernel keeps of answers that nobody reads, and more.
+    const UNREAD: usize = 24 << 20;
+    /// The service's patience with a socket that takes nothing; then the session waits for its client once more.
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let stack = start()?;
+    let port = stack.ports().speech;
+    let memory = || -> Result<u64> {
+        let pid = stack.pid(Service::Speech).context("speech does not run")?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        Ok(line
+            .and_then(|line| line.split_whitespace().next()?.parse().ok())
+            .unwrap_or(0)
+            / 1024)
+    };
+    let mut socket = TcpStream::connect(("127.0.0.1", port))?;
+    socket.write_all(UPGRADE.as_bytes())?;
+    let mut answer = [0; 12];
+    socket.read_exact(&mut answer)?;
+    ensure!(answer.ends_with(b"101"), "no upgrade");
+    socket.write_all(&frame(1, START.as_bytes()))?;
+    let free = || Ok((sessions(&stack)? == Some(0)).then_some(()));
+    let open = || Ok((sessions(&stack)? == Some(1)).then_some(()));
+    eventually("the session is open", open, String::new)?;
+    let before = memory()?;
+    socket.set_write_timeout(Some(Duration::from_millis(500)))?;
+    // Each ping is answered.
+    let pings = frame(9, &[b'x'; 125]).repeat(500);
+    let (mut sent, mut most, began) = (0, before, Instant::now());
+    while socket.write_all(&pings).map_err(|error| error.kind()) != Err(ErrorKind::BrokenPipe) {
+        sent += pings.len();
+        if sent > UNREAD {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        if free()?.is_some() {
+            break;
+        }
+        most = most.max(memory()?);
+        ensure!(began.elapsed() < 2 * PATIENCE + MARGIN, "it is still served");
+    }
+    eventually("its session is free", free, String::new)?;
+    println!("closed after {:?}, {} MB more", began.elapsed(), most - before);
+    ensure!(most < before + 16, "it takes {} MB", most - before);
+    let answer = exchange(port, UPGRADE.as_bytes())?;
     ensure!(answer.starts_with("HTTP/1.1 101"), "{answer}");
     Ok(())
 }

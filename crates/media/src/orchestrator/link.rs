@@ -155,6 +155,8 @@ impl Task {
         match launch {
             Launch::Adopt => Err(Gone::Crash("no worker behind its socket".to_owned())),
             Launch::Start { program, spec } => {
+                make_lock(&self.lock)
+                    .map_err(|e| Gone::Crash(format!("cannot start a worker: {}: {e}", self.lock.display())))?;
                 let child = start(&program, &spec)
                     .await
                     .map_err(|e| Gone::Crash(format!("cannot start a worker: {e}")))?;
@@ -312,6 +314,12 @@ fn ended(bye: Option<(i32, String)>, status: Option<ExitStatus>) -> Gone {
         (None, None, Some(signal)) => Gone::Crash(format!("worker was killed by signal {signal}")),
         (None, None, None) => Gone::Crash("worker is gone".to_owned()),
     }
+}
+
+/// Makes the file that the worker locks: of a full or read-only disk a worker could only say that it failed.
+fn make_lock(lock: &Path) -> io::Result<()> {
+    let mut options = std::fs::File::options();
+    options.create(true).truncate(false).write(true).open(lock).map(drop)
 }
 
 /// Starts `program` in a process group of its own, so that a terminal's Ctrl-C does not end it before it is drained.

@@ -60,6 +60,18 @@ async fn a_worker_that_keeps_crashing_makes_the_stream_degraded() {
 }
 
 #[tokio::test]
+async fn a_run_directory_that_takes_no_lock_is_the_reason_until_it_does() {
+    let service = Service::start().await;
+    let lock = service.run_dir().join("a.lock");
+    std::fs::create_dir(&lock).unwrap();
+    service.router.publish("a", "1");
+    let says = |s: &Value| s["reason"].as_str().is_some_and(|reason| reason.contains("a.lock: "));
+    service.stream("a", "it says what is wrong", says).await;
+    std::fs::remove_dir(&lock).unwrap();
+    service.live("a").await;
+}
+
+#[tokio::test]
 async fn a_killed_orchestrator_costs_nothing() {
     let service = Service::start().await;
     service.router.publish("a", "1");

@@ -12,7 +12,7 @@ mod random;
 mod vocabulary;
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_core::Tensor;
@@ -267,6 +267,11 @@ impl Decoder for Sentence<'_> {
     fn next(&mut self, token: u32) -> Result<Vec<f32>> {
         Ok(self.forward(&[token], true)?.flatten_all()?.to_vec1()?)
     }
+}
+
+/// Whether a `config.json` is one of such a model.
+pub(crate) fn judge(path: &Path) -> Result<()> {
+    Config::read(path).map(drop)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::connection::{Incoming, Link, Outgoing};
 use super::registry::Attach;
 use super::state::State;
 use super::track::Output;
-use crate::engine::{Arrival, Sink};
+use crate::engine::{Arrival, Readiness, Sink};
 use crate::listen::Listener;
 use crate::server::{DRAIN, Service};
 
@@ -144,6 +144,13 @@ impl Actor {
 
     fn on_tick(&mut self) -> Option<End> {
         let now = Instant::now();
+        if let Readiness::Failed(reason) = self.service.engine.state() {
+            // Another host may dub what this one cannot.
+            return Some(End::Closed(Closing {
+                code: CloseCode::Engine,
+                reason,
+            }));
+        }
         if self.close_by.is_some_and(|at| now >= at || self.link.is_none()) {
             return Some(End::Closed(Closing {
                 code: CloseCode::GoingAway,

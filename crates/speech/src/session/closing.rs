@@ -37,6 +37,7 @@ fn error_code(close: CloseCode) -> &'static str {
         CloseCode::Unsupported => code::UNSUPPORTED_FEATURE,
         CloseCode::Window => code::WINDOW,
         CloseCode::TooFast => code::TOO_FAST,
+        CloseCode::Engine => code::ENGINE_FAILED,
         CloseCode::Busy => code::BUSY,
         CloseCode::Normal | CloseCode::GoingAway | CloseCode::Stalled => code::STALLED,
     }

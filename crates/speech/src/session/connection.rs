@@ -18,7 +18,7 @@ use super::actor::Actor;
 use super::registry::Attach;
 use crate::engine::Unsupported;
 use crate::listen::Listener;
-use crate::server::Service;
+use crate::server::{DRAIN, GRACE, Service};
 
 /// Frames that were read and not taken yet (0.6 s at 20 ms). When full the socket is not read, and TCP slows the client down.
 const INCOMING: usize = 32;
@@ -28,6 +28,8 @@ const OUTGOING: usize = 32;
 const STALLED: Duration = Duration::from_secs(10);
 /// How long a closed socket is read on, so that the client gets to see why: unread bytes would reset the connection.
 const LINGER: Duration = Duration::from_secs(2);
+// The last session of a drain says goodbye too.
+const _: () = assert!(DRAIN.as_secs() + LINGER.as_secs() < GRACE.as_secs());
 
 /// The session's end of a socket.
 pub(super) struct Link {

@@ -40,7 +40,7 @@ impl Stack {
     }
 
     pub(super) fn router(&self) -> Result<Command> {
-        let media = self.media_url();
+        let media = self.around.hooks.clone().unwrap_or_else(|| self.media_url());
         let mut command = match self.options.router {
             Router::Own => {
                 let mut command = Command::new(binary("dragoman-router")?);

@@ -283,10 +283,8 @@ fn load_all(shared: &Shared, load: &mut impl Load) -> Option<Stages> {
             }
         }
         let problem = problems.join("; ");
-        if shared.fail(problem.clone()) {
-            tracing::error!(problem, "the engine is not ready");
-        }
-        std::thread::sleep(shared.settings.retry);
+        shared.fail(problem);
+        shared.wait(shared.settings.retry);
     }
     None
 }

@@ -20,6 +20,7 @@
 
 pub mod command;
 mod dub;
+mod health;
 mod load;
 mod meters;
 #[cfg(feature = "models")]

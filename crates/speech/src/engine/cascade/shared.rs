@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use dragoman_protocol::{LagMs, TargetId};
+use dragoman_protocol::{LagMs, TargetId, code};
 
 use super::dub::Dub;
+use super::health::Health;
 use super::meters::{ASR, Crew, MT, Meters, STAGES, TTS, too_many};
 use super::queue::Queue;
 use super::saying::{Estimates, Part, Saying};
@@ -41,7 +42,9 @@ pub(super) struct Shared {
     pub(super) glossaries: Glossaries,
     before: About,
     loaded: OnceLock<Loaded>,
+    /// What is wrong with it now.
     problem: Mutex<Option<String>>,
+    pub(super) health: Health,
     queues: Mutex<[Queue<Key, (Instant, Task)>; 3]>,
     wake: Condvar,
     closed: AtomicBool,
@@ -83,6 +86,7 @@ impl Shared {
             before,
             loaded: OnceLock::new(),
             problem: Mutex::default(),
+            health: Health::default(),
             queues: Mutex::new([Queue::new(), Queue::new(), Queue::new()]),
             wake: Condvar::new(),
             closed: AtomicBool::new(false),
@@ -100,19 +104,33 @@ impl Shared {
     }
 
     pub(super) fn state(&self) -> Readiness {
-        if self.loaded.get().is_some() {
-            return Readiness::Ready;
-        }
-        match &*self.problem.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(problem) => Readiness::Failed(problem.clone()),
-            None => Readiness::Loading,
+        match (&*self.problem(), self.loaded.get()) {
+            (Some(problem), _) => Readiness::Failed(problem.clone()),
+            (None, Some(_)) => Readiness::Ready,
+            (None, None) => Readiness::Loading,
         }
     }
 
-    /// The stages could not be loaded; whether that is news.
-    pub(super) fn fail(&self, problem: String) -> bool {
-        let mut known = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
-        known.replace(problem.clone()).is_none_or(|old| old != problem)
+    /// The stages could not be loaded, or do not work any more.
+    pub(super) fn fail(&self, problem: String) {
+        let mut known = self.problem();
+        if known.as_ref() != Some(&problem) {
+            tracing::error!(problem, "the engine is not ready");
+            *known = Some(problem);
+        }
+    }
+
+    /// The stages work.
+    pub(super) fn heal(&self) {
+        *self.problem() = None;
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.problem().is_some()
+    }
+
+    fn problem(&self) -> MutexGuard<'_, Option<String>> {
+        self.problem.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The stages are there and warm.
@@ -123,6 +141,7 @@ impl Shared {
         about.models.extend(stages.synthesise.models());
         // Only the loading thread does this, and only once.
         drop(self.loaded.set(Loaded { stages, about, crews }));
+        self.heal();
     }
 
     pub(super) fn close(&self) {
@@ -164,6 +183,7 @@ impl Shared {
     pub(super) fn run(&self, crew: &Crew) {
         while let Some((stage, key, task)) = self.next(crew) {
             self.perform(crew, stage, &key, task);
+            self.mend();
         }
     }
 
@@ -186,7 +206,7 @@ impl Shared {
         let outcome = catch_unwind(AssertUnwindSafe(|| work::perform(self, loaded, crew, task)));
         if outcome.is_err() {
             tracing::error!(stream = %key.0, stage = STAGES[stage], "a stage panicked");
-            self.meters.failed(stage);
+            self.failed(stage, code::ENGINE_FAILED, "it panicked");
         }
         self.queues()[stage].done(key);
         self.wake.notify_all();
@@ -236,12 +256,10 @@ impl Shared {
     }
 
     pub(super) fn admit(&self, sessions: usize) -> Result<(), Busy> {
-        let Some(loaded) = self.loaded.get() else {
-            let why = match self.state() {
-                Readiness::Failed(problem) => format!("the engine is not ready: {problem}"),
-                _ => "the engine loads its models".into(),
-            };
-            return Err(Busy(why));
+        let loaded = match (self.state(), self.loaded.get()) {
+            (Readiness::Ready, Some(loaded)) => loaded,
+            (Readiness::Failed(problem), _) => return Err(Busy(format!("the engine is not ready: {problem}"))),
+            _ => return Err(Busy("the engine loads its models".into())),
         };
         if sessions == 0 {
             return Ok(());
@@ -277,6 +295,20 @@ impl Shared {
         self.meters.waiting(stage, queues[stage].len());
         drop(queues);
         self.wake.notify_all();
+    }
+
+    /// Waits; false when the engine is closed.
+    pub(super) fn wait(&self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        let mut queues = self.queues();
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if self.is_closed() || left.is_zero() {
+                return !self.is_closed();
+            }
+            let woken = self.wake.wait_timeout(queues, left);
+            queues = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 
     fn queues(&self) -> MutexGuard<'_, [Queue<Key, (Instant, Task)>; 3]> {

@@ -281,7 +281,9 @@ fn say(shared: &Shared, loaded: &Loaded, saying: &Saying, part: Part) {
 }
 
 fn count<T>(shared: &Shared, stage: usize, outcome: &Result<T, Failure>) {
-    if matches!(outcome, Err(Failure::Failed { .. })) {
-        shared.meters.failed(stage);
+    match outcome {
+        Ok(_) => shared.worked(stage),
+        Err(Failure::Failed { code, message }) => shared.failed(stage, code, message),
+        Err(Failure::Stopped(_)) => {}
     }
 }

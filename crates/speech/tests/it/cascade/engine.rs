@@ -1,7 +1,7 @@
 //! The engine by itself: jobs in, events out.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
 
 use super::bench::{Bench, PATIENCE, until};
-use super::stages::{Codes, Script, Tags, pairs, settings, spoken, stages, text_of};
+use super::stages::{Codes, Script, Tags, breakable, pairs, settings, spoken, stages, text_of};
 
 const DONE: (Outcome, Option<&'static str>) = (Outcome::Done, None);
 const EMPTY: (Outcome, Option<&'static str>) = (Outcome::Empty, None);
@@ -154,6 +154,36 @@ fn a_stage_that_fails_or_panics_costs_its_utterance_only() {
         (told[&(3, 0)].text.as_str(), &told[&(3, 0)].ends[..]),
         ("en es still here", &[DONE][..])
     );
+}
+
+#[test]
+fn what_fails_again_and_again_is_not_ready_until_it_works() {
+    let broken = Arc::new(AtomicBool::new(false));
+    let mut bench = Bench::new(settings("en-es"), breakable(&["one", "two", "three"], &broken));
+    broken.store(true, Ordering::Relaxed);
+    for utterance in 1..=3 {
+        bench.submit("talk", utterance, "en", &["es"]);
+    }
+    until("it is not ready", || {
+        matches!(bench.engine.state(), Readiness::Failed(_))
+    });
+    let busy = bench.engine.admit(0).expect_err("nobody is let in");
+    assert!(busy.to_string().contains("not ready"), "{busy}");
+    broken.store(false, Ordering::Relaxed);
+    until("it is ready again", || bench.engine.state() == Readiness::Ready);
+    assert!(bench.engine.admit(0).is_ok());
+}
+
+#[test]
+fn a_lost_device_needs_no_second_failure() {
+    let broken = Arc::new(AtomicBool::new(false));
+    let mut bench = Bench::new(settings("en-es"), breakable(&["lose the device"], &broken));
+    broken.store(true, Ordering::Relaxed);
+    bench.submit("talk", 1, "en", &["es"]);
+    until("it is not ready", || {
+        matches!(bench.engine.state(), Readiness::Failed(_))
+    });
+    assert_eq!(bench.take()[&(1, 0)].ends, [(Outcome::Failed, Some("device_lost"))]);
 }
 
 #[test]

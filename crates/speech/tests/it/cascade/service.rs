@@ -11,7 +11,7 @@ use dragoman_speech::engine::cascade::{Cascade, Load, Stages};
 use dragoman_speech::server;
 use serde_json::Value;
 
-use super::stages::{Codes, Script, settings, spoken, stages, text_of};
+use super::stages::{Codes, Script, breakable, settings, spoken, stages, text_of};
 use crate::client::{DEADLINE, ES, Server, start};
 use crate::voice::{silence, voice};
 
@@ -196,4 +196,21 @@ async fn a_session_that_would_slow_the_others_down_is_refused_with_the_reason() 
     first.send(&speech(), 0, 320).await;
     first.end().await;
     assert_eq!(first.take_all().await.closed.map(|closed| closed.0), Some(1000));
+}
+
+#[tokio::test]
+async fn an_engine_that_breaks_ends_its_sessions_with_a_code() {
+    let broken = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let server = serve("en-es", breakable(&["lose the device"], &broken)).await;
+    ready(&server).await;
+    let mut client = server.client(&start(&["es"])).await;
+    client.ready().await;
+    broken.store(true, std::sync::atomic::Ordering::Relaxed);
+    client.send(&speech(), 0, 320).await;
+    client.end().await;
+    let closed = client.take_all().await.closed.expect("a close frame");
+    assert_eq!(closed.0, 4011);
+    assert_eq!(get(&server, "/readyz").await.0, 503);
+    broken.store(false, std::sync::atomic::Ordering::Relaxed);
+    ready(&server).await;
 }

@@ -1,7 +1,7 @@
 //! Stages whose words are scripted and whose sound can be read again.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -113,6 +113,7 @@ impl Translate for Tags {
         match sentence.text {
             "panic" => panic!("as the script says"),
             "fail" => return Err(Failure::failed("scripted", "as the script says")),
+            "lose the device" => return Err(Failure::failed("device_lost", "as the script says")),
             _ => {}
         }
         let mut text = format!("{} {}", sentence.from, sentence.to);
@@ -169,6 +170,23 @@ impl Synthesise for Codes {
             on_pcm(&[char as i16; PER_CHAR]);
         }
         Ok(())
+    }
+}
+
+/// Stages of a script whose voice panics while the flag is set.
+pub(super) fn breakable(lines: &[&str], broken: &Arc<AtomicBool>) -> Stages {
+    let (base, _) = stages("en-es", Script::new(&[("talk", lines)]));
+    let broken = Arc::clone(broken);
+    let voice = Codes {
+        langs: vec!["es".into()],
+        on_line: Some(Box::new(move |_| {
+            assert!(!broken.load(Ordering::Relaxed), "as the test says")
+        })),
+        ..Codes::default()
+    };
+    Stages {
+        synthesise: Arc::new(voice),
+        ..base
     }
 }
 

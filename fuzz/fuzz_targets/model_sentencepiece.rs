@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| dragoman_hostile::targets::run("model_sentencepiece", bytes));
