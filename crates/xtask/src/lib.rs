@@ -20,6 +20,7 @@ mod install;
 mod interrupt;
 mod needs;
 pub mod ports;
+mod process;
 mod ready;
 pub mod stack;
 mod up;

@@ -96,7 +96,7 @@ impl<'a> Player<'a> {
         let mut input = Input::open(options, path)?;
         input.discover(PATIENCE)?;
         input.fill(stop, PATIENCE)?;
-        let egress = Egress::open(&options.url, input.has_video(), input.has_audio())?;
+        let egress = Egress::open(&options.url, options.clock_ppm, input.has_video(), input.has_audio())?;
         Ok(Self {
             options,
             path,

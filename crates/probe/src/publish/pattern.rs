@@ -27,7 +27,7 @@ pub(super) fn run(options: &Options, stop: &AtomicBool, on_start: &mut dyn FnMut
     let talk = (!options.no_audio && !options.no_talk)
         .then(|| Talk::speak(options.rate))
         .transpose()?;
-    let egress = Egress::open(&options.url, !options.no_video, !options.no_audio)?;
+    let egress = Egress::open(&options.url, options.clock_ppm, !options.no_video, !options.no_audio)?;
     let mut source = Source::open(options, &egress, &stamper, talk)?;
 
     let start_ns = element::now_ns();
