@@ -4,6 +4,8 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use hf_hub::{Repo, RepoType};
+
 use super::{Error, Event, Progress};
 
 /// Where the hub's home is when `HF_HOME` is not set: in the user's cache directory. `None`: there is none either.
@@ -25,7 +27,7 @@ pub(super) struct Folder {
 impl Folder {
     pub(super) fn new(cache: &Path, repository: &str) -> Self {
         Self {
-            path: cache.join(format!("models--{}", repository.replace('/', "--"))),
+            path: cache.join(Repo::new(repository.to_owned(), RepoType::Model).folder_name()),
         }
     }
 
