@@ -22,6 +22,7 @@ mod needs;
 pub mod ports;
 mod process;
 mod ready;
+mod soak;
 pub mod stack;
 mod up;
 

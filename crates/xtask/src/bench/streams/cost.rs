@@ -93,7 +93,11 @@ mod tests {
 
     #[test]
     fn cost_is_what_was_added_within_the_window() {
-        let at = |ticks| Reading { ticks, pss_mb: 60.0, ..Reading::default() };
+        let at = |ticks| Reading {
+            ticks,
+            pss_mb: 60.0,
+            ..Reading::default()
+        };
         let cost = cost(at(1000.0), at(1100.0), 10.0);
         assert_eq!((cost.cpu, cost.pss_mb), (10.0, 60.0));
         assert_eq!(cost.each(2).cpu, 5.0);

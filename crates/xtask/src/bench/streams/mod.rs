@@ -19,6 +19,7 @@ use self::copies::Copier;
 use self::cost::Cost;
 use self::source::Format;
 use self::step::{Setting, Step};
+use super::machine;
 use crate::cli::Starting;
 use crate::interrupt::Interrupt;
 
@@ -120,7 +121,12 @@ impl Streams {
             if interrupt.is_set() {
                 return Ok(());
             }
-            eprintln!("{streams} x {}, {}, {}", series.format.name(), series.on(), series.dubs());
+            eprintln!(
+                "{streams} x {}, {}, {}",
+                series.format.name(),
+                series.on(),
+                series.dubs()
+            );
             let step = step::run(&setting, streams, interrupt)?;
             eprintln!("  {}", step.json());
             series.steps.push(step);
@@ -131,7 +137,12 @@ impl Streams {
         let counts = FLOOR_AT.map(|count| count.min(series.held()));
         for streams in counts.into_iter().filter(|count| *count > 0) {
             for copier in Copier::ALL {
-                if interrupt.is_set() || series.floor.iter().any(|one| (one.copier, one.streams) == (copier, streams)) {
+                if interrupt.is_set()
+                    || series
+                        .floor
+                        .iter()
+                        .any(|one| (one.copier, one.streams) == (copier, streams))
+                {
                     continue;
                 }
                 eprintln!("{streams} x {}, {}", series.format.name(), copier.name());
@@ -145,7 +156,8 @@ impl Streams {
     fn write(&self, all: &[Series]) -> Result<()> {
         let Some(file) = &self.report else { return Ok(()) };
         let report = json!({
-            "cores": std::thread::available_parallelism().map_or(1, usize::from),
+            "machine": machine::describe(),
+            "load": machine::load(),
             "optimised": !cfg!(debug_assertions),
             "latency_margin_ms": step::LATENCY_MARGIN_MS,
             "series": all.iter().map(Series::json).collect::<Vec<_>>(),
@@ -203,7 +215,11 @@ mod tests {
 
     #[test]
     fn the_table_has_the_steps_in_order_and_the_ratio_to_the_copies() {
-        let cost = |cpu| Cost { cpu, pss_mb: 80.0, rss_mb: 200.0 };
+        let cost = |cpu| Cost {
+            cpu,
+            pss_mb: 80.0,
+            rss_mb: 200.0,
+        };
         let step = |streams: usize, broken: &[&str]| Step {
             streams,
             hold_ms: 2500.0,
@@ -224,7 +240,11 @@ mod tests {
             one_core: false,
             most: 8,
             steps: vec![step(8, &["2 gaps in the sound"]), step(4, &[])],
-            floor: vec![Floor { copier: Copier::Ffmpeg, streams: 4, cost: cost(10.0) }],
+            floor: vec![Floor {
+                copier: Copier::Ffmpeg,
+                streams: 4,
+                cost: cost(10.0),
+            }],
         };
         let text = table::table(std::slice::from_ref(&series));
         let lines: Vec<&str> = text.lines().collect();
@@ -234,7 +254,10 @@ mod tests {
         );
         assert!(lines[3].ends_with("| no: 2 gaps in the sound |"), "{text}");
         assert!(text.contains("| 720p30 | all cores | as long | 4 |"), "{text}");
-        assert!(text.ends_with("| ffmpeg -c copy | 4 x 720p30 | 2.5 | 20.0 | 2.0 times that |\n"), "{text}");
+        assert!(
+            text.ends_with("| ffmpeg -c copy | 4 x 720p30 | 2.5 | 20.0 | 2.0 times that |\n"),
+            "{text}"
+        );
         assert_eq!(series.json()["held"], 4);
     }
 }

@@ -60,7 +60,10 @@ pub(super) fn file(format: Format) -> Result<PathBuf> {
 fn make(format: Format, dir: &Path, file: &Path) -> Result<()> {
     eprintln!("making {}, once", file.display());
     let speech = dir.join("speech.wav");
-    run(Command::new("espeak-ng").args(["-v", "en", "-s", "150", "-w"]).arg(&speech).arg(TEXT))?;
+    run(Command::new("espeak-ng")
+        .args(["-v", "en", "-s", "150", "-w"])
+        .arg(&speech)
+        .arg(TEXT))?;
     // Named as it will be only when it is whole.
     let part = dir.join("part.mp4");
     let pictures = format!("testsrc2=size={}:rate=30", format.size());
@@ -70,10 +73,33 @@ fn make(format: Format, dir: &Path, file: &Path) -> Result<()> {
         .args(["-stream_loop", "-1", "-i"])
         .arg(&speech)
         .args(["-f", "lavfi", "-i", "anoisesrc=amplitude=0.01:sample_rate=48000"])
-        .args(["-filter_complex", "[1:a]aresample=48000[s];[s][2:a]amix=inputs=2:normalize=0,pan=stereo|c0=c0|c1=c0[a]"])
+        .args([
+            "-filter_complex",
+            "[1:a]aresample=48000[s];[s][2:a]amix=inputs=2:normalize=0,pan=stereo|c0=c0|c1=c0[a]",
+        ])
         .args(["-map", "0:v", "-map", "[a]", "-t", &SECONDS.to_string()])
-        .args(["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p"])
-        .args(["-g", "30", "-bf", "0", "-b:v", format.bit_rate(), "-maxrate", format.bit_rate(), "-bufsize", "2500k"])
+        .args([
+            "-c:v",
+            "libx264",
+            "-preset",
+            "ultrafast",
+            "-tune",
+            "zerolatency",
+            "-pix_fmt",
+            "yuv420p",
+        ])
+        .args([
+            "-g",
+            "30",
+            "-bf",
+            "0",
+            "-b:v",
+            format.bit_rate(),
+            "-maxrate",
+            format.bit_rate(),
+            "-bufsize",
+            "2500k",
+        ])
         .args(["-c:a", "aac", "-b:a", "128k"])
         .arg(&part);
     run(&mut ffmpeg)?;
@@ -87,7 +113,11 @@ fn run(command: &mut Command) -> Result<()> {
         .output()
         .with_context(|| format!("cannot run {program}"))?;
     if !out.status.success() {
-        bail!("{program} ended with {}: {}", out.status, String::from_utf8_lossy(&out.stderr));
+        bail!(
+            "{program} ended with {}: {}",
+            out.status,
+            String::from_utf8_lossy(&out.stderr)
+        );
     }
     Ok(())
 }

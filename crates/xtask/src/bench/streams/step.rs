@@ -104,7 +104,8 @@ pub(super) fn run(setting: &Setting<'_>, streams: usize, interrupt: &Interrupt) 
         broken: Vec::new(),
     };
     if on_air < streams {
-        step.broken.push(format!("{on_air} of {streams} on air within {ON_AIR_WITHIN:?}"));
+        step.broken
+            .push(format!("{on_air} of {streams} on air within {ON_AIR_WITHIN:?}"));
         return Ok(step);
     }
     interrupt.wait_until(Instant::now() + setting.settle);
@@ -121,9 +122,19 @@ pub(super) fn run(setting: &Setting<'_>, streams: usize, interrupt: &Interrupt) 
 
 fn measure(setting: &Setting<'_>, stack: &mut Stack, step: &mut Step, interrupt: &Interrupt) -> Result<()> {
     let before = looks(stack, step.streams);
-    let workers: Vec<u64> = before.iter().filter_map(|view| view["worker"]["pid"].as_u64()).collect();
-    let of = |service| stack.pid(service).map_or_else(Vec::new, |pid| process::family(u64::from(pid)));
-    let orchestrator = of(Service::Media).into_iter().filter(|pid| !workers.contains(pid)).collect();
+    let workers: Vec<u64> = before
+        .iter()
+        .filter_map(|view| view["worker"]["pid"].as_u64())
+        .collect();
+    let of = |service| {
+        stack
+            .pid(service)
+            .map_or_else(Vec::new, |pid| process::family(u64::from(pid)))
+    };
+    let orchestrator = of(Service::Media)
+        .into_iter()
+        .filter(|pid| !workers.contains(pid))
+        .collect();
     let groups = vec![workers, orchestrator, of(Service::Router), of(Service::Speech)];
 
     let report = stack.dir().join("measured.json");
@@ -151,7 +162,9 @@ fn measure(setting: &Setting<'_>, stack: &mut Stack, step: &mut Step, interrupt:
         (step.workers, step.orchestrator, step.router, step.speech) = (workers, orchestrator, router, speech);
     }
     let probed = std::fs::read_to_string(&report).ok();
-    let probed = probed.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null);
+    let probed = probed
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or(Value::Null);
     step.judge(&before, &after, &probed);
     if let Err(error) = stack.check() {
         step.broken.push(format!("{error:#}"));
@@ -163,7 +176,10 @@ impl Step {
     /// Takes over what the service and the probe said, and names what may not be.
     fn judge(&mut self, before: &[Value], after: &[Value], probed: &Value) {
         let number = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_f64);
-        self.hold_ms = after.iter().find_map(|view| number(view, "/hold_ms")).unwrap_or(f64::NAN);
+        self.hold_ms = after
+            .iter()
+            .find_map(|view| number(view, "/hold_ms"))
+            .unwrap_or(f64::NAN);
         self.p99_ms = after
             .iter()
             .filter_map(|view| number(view, "/added_latency_ms/p99"))
@@ -211,7 +227,11 @@ impl Step {
 }
 
 fn options(stretched: bool) -> Options {
-    let variables = |list: &[(&str, &str)]| list.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let variables = |list: &[(&str, &str)]| {
+        list.iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()))
+            .collect()
+    };
     Options {
         router: Router::Own,
         ports: PortChoice::Free,
@@ -238,7 +258,12 @@ fn publish(stack: &Stack, file: &Path, streams: usize, stamped: bool) -> Result<
         } else {
             source::publish(file, &url)
         };
-        children.push(Child::spawn(&format!("publish-{index}"), &mut command, stack.dir(), false)?);
+        children.push(Child::spawn(
+            &format!("publish-{index}"),
+            &mut command,
+            stack.dir(),
+            false,
+        )?);
         // Not all keyframes at once.
         std::thread::sleep(Duration::from_millis(30));
     }
@@ -254,7 +279,8 @@ fn on_air(stack: &mut Stack, publishers: &mut [Child], streams: usize, interrupt
         }
         stack.check()?;
         publishers.iter_mut().try_for_each(Child::check)?;
-        let is_on_air = |view: &Value| view["state"] == "live" && view["programmes"][0]["video_units"].as_u64() > Some(0);
+        let is_on_air =
+            |view: &Value| view["state"] == "live" && view["programmes"][0]["video_units"].as_u64() > Some(0);
         let count = looks(stack, streams).iter().filter(|view| is_on_air(view)).count();
         if count == streams || began.elapsed() > ON_AIR_WITHIN {
             return Ok(count);
@@ -264,12 +290,16 @@ fn on_air(stack: &mut Stack, publishers: &mut [Child], streams: usize, interrupt
 }
 
 fn looks(stack: &Stack, streams: usize) -> Vec<Value> {
-    (0..streams).filter_map(|index| stack.stream(&format!("s{index}"))).collect()
+    (0..streams)
+        .filter_map(|index| stack.stream(&format!("s{index}")))
+        .collect()
 }
 
 /// The media service, and with it all workers that it starts from now on, gets the first core alone.
 fn pin(stack: &Stack) -> Result<()> {
-    let pids = stack.pid(Service::Media).map_or_else(Vec::new, |pid| process::family(u64::from(pid)));
+    let pids = stack
+        .pid(Service::Media)
+        .map_or_else(Vec::new, |pid| process::family(u64::from(pid)));
     for pid in pids {
         let status = Command::new("taskset")
             .args(["--all-tasks", "--cpu-list", "--pid", "0", &pid.to_string()])
@@ -293,7 +323,12 @@ pub(super) fn copies(setting: &Setting<'_>, copier: Copier, streams: usize, inte
     for index in 0..streams {
         let [from, to] = ["in", "copy"].map(|end| stack.rtmp_url(&format!("live/s{index}/{end}")));
         let mut command = copier.command(&from, &to);
-        copiers.push(Child::spawn(&format!("copy-{index}"), &mut command, stack.dir(), false)?);
+        copiers.push(Child::spawn(
+            &format!("copy-{index}"),
+            &mut command,
+            stack.dir(),
+            false,
+        )?);
     }
     interrupt.wait_until(Instant::now() + setting.settle + Duration::from_secs(2));
     let window = Window::begin(vec![copiers.iter().map(|child| u64::from(child.pid())).collect()]);

@@ -51,9 +51,17 @@ fn whatever_a_viewer_would_miss_is_too_much() {
     for (after, probed, reason) in cases {
         let mut step = step();
         step.judge(std::slice::from_ref(&good), &[after], &probed);
-        assert!(step.broken.iter().any(|broken| broken.contains(reason)), "{reason}: {:?}", step.broken);
+        assert!(
+            step.broken.iter().any(|broken| broken.contains(reason)),
+            "{reason}: {:?}",
+            step.broken
+        );
     }
     let mut step = step();
     step.judge(&[good], &[], &probed(2540.0, 0));
-    assert!(step.broken.iter().any(|broken| broken.contains("not live")), "{:?}", step.broken);
+    assert!(
+        step.broken.iter().any(|broken| broken.contains("not live")),
+        "{:?}",
+        step.broken
+    );
 }

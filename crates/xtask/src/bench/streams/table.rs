@@ -20,7 +20,14 @@ pub(super) fn table(series: &[Series]) -> String {
     text.push_str("| pictures | on | dubs | most streams held |\n|---|---|---|---:|\n");
     for one in series {
         let open = if one.is_open() { " or more" } else { "" };
-        _ = writeln!(text, "| {} | {} | {} | {}{open} |", one.format.name(), one.on(), one.dubs(), one.held());
+        _ = writeln!(
+            text,
+            "| {} | {} | {} | {}{open} |",
+            one.format.name(),
+            one.on(),
+            one.dubs(),
+            one.held()
+        );
     }
     floor(&mut text, series);
     text
@@ -29,7 +36,11 @@ pub(super) fn table(series: &[Series]) -> String {
 fn row(text: &mut String, series: &Series, step: &Step) {
     let whole = |value: Option<f64>| value.map_or("?".to_owned(), |value| format!("{value:.0}"));
     let worker = step.workers.each(step.streams);
-    let held = if step.is_held() { "yes".to_owned() } else { format!("no: {}", step.broken.join("; ")) };
+    let held = if step.is_held() {
+        "yes".to_owned()
+    } else {
+        format!("no: {}", step.broken.join("; "))
+    };
     _ = writeln!(
         text,
         "| {} x {} | {} | {} | {} | {} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} | {} % | {held} |",
