@@ -237,6 +237,10 @@ let
           "-Dgst_debug=true"
         ];
         doCheck = false;
+        # A script for GStreamer's own documentation and some for a debugger: each would bring Python into the image.
+        postInstall = (old.postInstall or "") + ''
+          rm -rf $out/libexec/gstreamer-1.0/gst-plugins-doc-cache-generator $out/share/gdb $out/share/gstreamer-1.0
+        '';
       });
       gst-plugins-base = reduced prev "gst-plugins-base" [
         libopus

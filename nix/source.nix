@@ -4,6 +4,7 @@ let
   inherit (lib.fileset)
     difference
     fileFilter
+    maybeMissing
     toSource
     unions
     ;
@@ -31,6 +32,8 @@ in
     rust
     ../.env.example
     ../README.md
+    # The hostile inputs' own workspace, whose targets a test lists.
+    (maybeMissing ../fuzz)
     ./gstreamer.nix
   ]);
   # What cargo-deny judges.

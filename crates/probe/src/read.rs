@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use gstreamer as gst;
@@ -20,6 +20,9 @@ use crate::stamp::Unit;
 
 /// Between two attempts to connect: a stream that is not there yet is the usual reason.
 const RETRY: Duration = Duration::from_millis(100);
+
+/// How long a reader may take to stop.
+const STOPS_WITHIN: Duration = Duration::from_secs(5);
 
 /// What a reader tells.
 #[derive(Debug)]
@@ -116,6 +119,14 @@ impl Drop for Reader {
         self.stop.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
+            // rtmp2src now and then never comes back from being stopped: such a thread is left behind.
+            let deadline = Instant::now() + STOPS_WITHIN;
+            while !thread.is_finished() {
+                if Instant::now() > deadline {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
             // A panicked reader has nothing more to tell.
             let _ = thread.join();
         }

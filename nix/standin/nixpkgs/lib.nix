@@ -99,6 +99,7 @@ let
         files:
         if all exists files then builtins.concatLists (map toList files) else throw "a file of a set does not exist";
       difference = these: those: these;
+      maybeMissing = file: if builtins.pathExists file then [ file ] else [ ];
       fileFilter = keep: directory: builtins.seq (keep sampleFile) [ directory ];
       toSource =
         { root, fileset }:

@@ -48,7 +48,7 @@ impl FeedForward {
 
     /// With the residual.
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let inner = ops::gelu(&self.up.forward(&self.norm.forward(x)?)?)?;
+        let inner = ops::gelu(self.up.forward(&self.norm.forward(x)?)?)?;
         Ok((x + self.down.forward(&inner)?)?)
     }
 }
@@ -102,7 +102,7 @@ impl Attention {
         if let Some(mask) = mask {
             scores = scores.broadcast_add(mask)?;
         }
-        let heard = ops::softmax(&scores)?.matmul(values)?;
+        let heard = ops::softmax(scores)?.matmul(values)?;
         self.out.forward(&self.join(&heard)?)
     }
 

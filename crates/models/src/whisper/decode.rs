@@ -78,6 +78,9 @@ pub(super) fn write(
         }
     }
     written.log_prob = probabilities.iter().sum::<f32>() / probabilities.len().max(1) as f32;
+    if written.log_prob.is_nan() || written.no_speech.is_nan() {
+        return Err(candle_core::Error::msg("the decoder's answer is not a number: the weights are damaged").into());
+    }
     Ok(written)
 }
 
@@ -111,18 +114,15 @@ pub(super) fn language(decoder: &Decoder, tokens: &Tokens, sound: &Sound) -> Res
 
 /// The likeliest of the allowed tokens, and its log-probability among them.
 fn best(logits: &[f32], allowed: impl Fn(usize) -> bool) -> (u32, f32) {
-    let kept: Vec<f32> = logits
-        .iter()
-        .enumerate()
-        .map(|(id, logit)| if allowed(id) { *logit } else { f32::NEG_INFINITY })
-        .collect();
-    let best = kept
-        .iter()
-        .enumerate()
-        .fold((0, f32::NEG_INFINITY), |best, (id, logit)| {
-            if *logit > best.1 { (id, *logit) } else { best }
-        });
-    (best.0 as u32, best.1 - log_sum(&kept))
+    let possible = || logits.iter().copied().enumerate().filter(|(id, _)| allowed(*id));
+    let (best, most) = possible().fold(
+        (0, f32::NEG_INFINITY),
+        |best, next| if next.1 > best.1 { next } else { best },
+    );
+    (
+        best as u32,
+        -possible().map(|(_, logit)| (logit - most).exp()).sum::<f32>().ln(),
+    )
 }
 
 fn log_sum(logits: &[f32]) -> f32 {

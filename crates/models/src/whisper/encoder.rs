@@ -51,8 +51,8 @@ impl Encoder {
             )));
         }
         let x = Tensor::from_slice(&mel.values, (mel.frames, mel.bands), self.device.candle())?;
-        let x = ops::gelu(&self.first.forward(&neighbours(&x)?)?)?;
-        let x = ops::gelu(&self.second.forward(&halves(&x)?)?)?;
+        let x = ops::gelu(self.first.forward(&neighbours(&x)?)?)?;
+        let x = ops::gelu(self.second.forward(&halves(&x)?)?)?;
         let mut x = (x + self.positions.narrow(0, 0, positions)?)?;
         for (attention, feed_forward) in &self.layers {
             if cancelled() {

@@ -2,63 +2,66 @@
 //!
 //! Candle's own softmax and exact GELU call the scalar `exp` and `erf`; on the processor that is a third of the encoder's time.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor};
+use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor};
 
 use crate::Result;
 
 /// Values that are worked on side by side: two vectors of AVX2.
 const LANES: usize = 16;
 
-/// `x Φ(x)`, with the exact error function and not its approximation by tanh: Whisper was trained with it.
-pub(super) fn gelu(x: &Tensor) -> Result<Tensor> {
-    if x.device().is_cpu() {
-        return Ok(x.apply_op1_no_bwd(&Gelu)?);
+/// `x Φ(x)`, with the exact error function and not its approximation by tanh: Whisper was trained with it. On the processor `x`
+/// is written over: it must be nobody else's.
+pub(super) fn gelu(x: Tensor) -> Result<Tensor> {
+    if !x.device().is_cpu() {
+        return Ok(x.gelu_erf()?);
     }
-    Ok(x.gelu_erf()?)
+    x.inplace_op1(&Gelu)?;
+    Ok(x)
 }
 
-/// Over the last dimension.
-pub(super) fn softmax(x: &Tensor) -> Result<Tensor> {
-    if x.device().is_cpu() {
-        return Ok(x.apply_op1_no_bwd(&Softmax)?);
+/// Over the last dimension; as [`gelu`] it writes over `x`.
+pub(super) fn softmax(x: Tensor) -> Result<Tensor> {
+    if !x.device().is_cpu() {
+        return Ok(candle_nn::ops::softmax_last_dim(&x)?);
     }
-    Ok(candle_nn::ops::softmax_last_dim(x)?)
+    x.inplace_op1(&Softmax)?;
+    Ok(x)
 }
 
 struct Gelu;
 
-impl CustomOp1 for Gelu {
+impl InplaceOp1 for Gelu {
     fn name(&self) -> &'static str {
         "gelu-exact"
     }
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let mut values = contiguous(storage, layout)?.to_vec();
-        pulp::Arch::new().dispatch(|| gelu_of(&mut values));
-        Ok((CpuStorage::F32(values), layout.shape().clone()))
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
+        let values = contiguous(storage, layout)?;
+        pulp::Arch::new().dispatch(|| gelu_of(values));
+        Ok(())
     }
 }
 
 struct Softmax;
 
-impl CustomOp1 for Softmax {
+impl InplaceOp1 for Softmax {
     fn name(&self) -> &'static str {
         "softmax-last"
     }
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let mut values = contiguous(storage, layout)?.to_vec();
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
         let row = layout.dims().last().copied().unwrap_or(1).max(1);
+        let values = contiguous(storage, layout)?;
         pulp::Arch::new().dispatch(|| values.chunks_exact_mut(row).for_each(softmax_of));
-        Ok((CpuStorage::F32(values), layout.shape().clone()))
+        Ok(())
     }
 }
 
-fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> candle_core::Result<&'a [f32]> {
+fn contiguous<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> candle_core::Result<&'a mut [f32]> {
     let (CpuStorage::F32(values), Some((start, end))) = (storage, layout.contiguous_offsets()) else {
         candle_core::bail!("expected contiguous F32");
     };
-    Ok(&values[start..end])
+    Ok(&mut values[start..end])
 }
 
 #[inline(always)]

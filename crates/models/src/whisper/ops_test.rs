@@ -17,7 +17,7 @@ fn exact_erf(x: f64) -> f64 {
 #[test]
 fn gelu_is_the_exact_one() {
     let values: Vec<f32> = (-2_000..=2_000).map(|n| n as f32 / 250.0).collect();
-    let got: Vec<f32> = gelu(&Tensor::new(values.as_slice(), &Device::Cpu).unwrap())
+    let got: Vec<f32> = gelu(Tensor::new(values.as_slice(), &Device::Cpu).unwrap())
         .unwrap()
         .to_vec1()
         .unwrap();
@@ -38,7 +38,7 @@ proptest! {
         let hide = hidden.min(values.len() - 1);
         values[..hide].fill(f32::NEG_INFINITY);
         let x = Tensor::new(values.as_slice(), &Device::Cpu).unwrap().unsqueeze(0).unwrap();
-        let got: Vec<f32> = softmax(&x).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        let got: Vec<f32> = softmax(x).unwrap().flatten_all().unwrap().to_vec1().unwrap();
         let most = values.iter().copied().fold(f32::MIN, f32::max);
         let exact: Vec<f64> = values.iter().map(|x| f64::from(x - most).exp()).collect();
         let sum: f64 = exact.iter().sum();
