@@ -72,6 +72,14 @@ pub(crate) fn family(pid: u64) -> Vec<u64> {
     all
 }
 
+/// Whether a process was started with this argument.
+pub(crate) fn has_argument(pid: u64, argument: &str) -> bool {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split(|byte| *byte == 0)
+        .skip(1)
+        .any(|one| one == argument.as_bytes())
+}
+
 /// User and system time: the 14th and 15th field, counted behind the name, which may hold spaces.
 fn ticks(stat: &str) -> Option<f64> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
@@ -108,6 +116,7 @@ mod tests {
             let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
             let own = u64::from(std::process::id());
             assert!(family(own).contains(&u64::from(child.id())));
+            assert!(has_argument(u64::from(child.id()), "60") && !has_argument(u64::from(child.id()), "sleep"));
             assert!(read(own).is_some_and(|reading| reading.descriptors > 2.0 && reading.threads >= 1.0));
             child.kill().unwrap();
             child.wait().unwrap();

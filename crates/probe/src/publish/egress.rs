@@ -22,7 +22,7 @@ pub(super) struct Egress {
 
 impl Egress {
     /// Begins to connect; a refusal comes by [`Egress::check`].
-    pub(super) fn open(url: &str, clock_ppm: i32, video: bool, audio: bool) -> Result<Self> {
+    pub(super) fn open(url: &str, video: bool, audio: bool) -> Result<Self> {
         let pipeline = Running(gst::Pipeline::new());
         let mux = element::make("flvmux")?
             .create()
@@ -47,7 +47,7 @@ impl Egress {
             source
                 .link_pads(Some("src"), &mux, Some(pad))
                 .context("cannot link to flvmux")?;
-            Ok(Track { source, clock_ppm })
+            Ok(Track { source })
         };
         let video = video.then(|| track("video")).transpose()?;
         let audio = audio.then(|| track("audio")).transpose()?;
@@ -93,7 +93,6 @@ impl Egress {
 #[derive(Clone)]
 pub(super) struct Track {
     source: app::AppSrc,
-    clock_ppm: i32,
 }
 
 impl Track {
@@ -113,8 +112,8 @@ impl Track {
         }
         let mut buffer = gst::Buffer::from_mut_slice(data);
         if let Some(buffer) = buffer.get_mut() {
-            buffer.set_pts(gst::ClockTime::from_nseconds(shifted(pts_ns, self.clock_ppm)));
-            buffer.set_dts(dts_ns.map(|dts| gst::ClockTime::from_nseconds(shifted(dts, self.clock_ppm))));
+            buffer.set_pts(gst::ClockTime::from_nseconds(pts_ns));
+            buffer.set_dts(dts_ns.map(gst::ClockTime::from_nseconds));
             if !key {
                 buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
             }
@@ -126,24 +125,5 @@ impl Track {
     pub(super) fn end(&self) {
         // An error here means that the pipeline has ended already, which `finish` sees.
         let _ = self.source.end_of_stream();
-    }
-}
-
-/// A stamp as a clock tells it that runs faster than ours by `ppm` millionths.
-fn shifted(ns: u64, ppm: i32) -> u64 {
-    let more = i128::from(ns) * i128::from(ppm) / 1_000_000;
-    ns.saturating_add_signed(more as i64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clock_that_runs_fast_or_slow_is_off_by_its_part_of_the_time() {
-        let hour = 3_600_000_000_000;
-        assert_eq!(shifted(hour, 0), hour);
-        assert_eq!(shifted(hour, 200), hour + 720_000_000);
-        assert_eq!(shifted(hour, -200), hour - 720_000_000);
     }
 }

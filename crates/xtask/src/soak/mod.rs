@@ -5,47 +5,44 @@ mod publisher;
 mod row;
 mod slope;
 mod verdict;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
-use std::sync::mpsc::Receiver;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
 
-use self::publisher::{GRACE, Publisher};
-use self::row::{Process, Row, Stream};
-use crate::child::Child;
+use self::publisher::{Event, GRACE};
+use self::row::{Process, Row};
+use self::watched::Watched;
 use crate::cli::Starting;
-use crate::demo::read_lines;
 use crate::interrupt::Interrupt;
 use crate::process;
 use crate::stack::{self, Options, PortChoice, Router, Service, Stack};
 
 /// From one sample to the next.
 const EVERY: Duration = Duration::from_secs(5);
-/// The first stream is left alone, so that its worker's memory has a slope; the second is disturbed if any is.
-const STREAMS: [&str; 2] = ["calm", "shaken"];
-
 /// `cargo xtask soak`.
 #[derive(Args)]
 pub(crate) struct Soak {
-    /// How long, in hours
+    /// How long, in hours or parts of them
     #[arg(long, value_name = "HOURS", required_unless_present_any = ["minutes", "judge"])]
     hours: Option<f64>,
-    /// How long, in minutes
+    /// How long, in minutes or parts of them
     #[arg(long, value_name = "MINUTES", conflicts_with = "hours")]
     minutes: Option<f64>,
-    /// Disturb one publisher each minute and let the publishers' clocks run fast and slow by 200 ppm
+    /// Let publishers' clocks run fast and slow by 200 ppm, and disturb a third one each minute: it loses its connection, or
+    /// stays away until its session ends, and comes back with another clock
     #[arg(long)]
     accelerate: bool,
     /// Where rows (soak.jsonl), verdict (soak.json) and plot (soak.png) go; beside the binaries if not set
     #[arg(long, value_name = "DIRECTORY")]
-    out: Option<PathBuf>,
+    report: Option<PathBuf>,
     /// Soak nothing: judge and plot the rows of a soak that was killed
     #[arg(long, value_name = "FILE", conflicts_with_all = ["hours", "minutes", "accelerate"])]
     judge: Option<PathBuf>,
@@ -56,7 +53,7 @@ pub(crate) struct Soak {
 impl Soak {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let out = self
-            .out
+            .report
             .clone()
             .map_or_else(|| Ok(stack::bin_dir()?.join("soak")), Ok::<_, anyhow::Error>)?;
         std::fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
@@ -83,7 +80,10 @@ impl Soak {
             .unwrap_or_default();
         let mut rows = std::fs::File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
         let mut stack = Stack::start(&options(self.accelerate))?;
-        let mut watched = STREAMS.map(|name| Watched::start(name, &stack, self.accelerate));
+        let mut watched = publisher::roles(self.accelerate)
+            .iter()
+            .map(|role| Watched::start(*role, &stack))
+            .collect::<Result<Vec<_>>>()?;
         let began = Instant::now();
         let until = began + Duration::try_from_secs_f64(hours * 3600.0).context("not a length of time")?;
         println!(
@@ -95,7 +95,6 @@ impl Soak {
         while Instant::now() < until && !interrupt.is_set() {
             stack.check()?;
             for one in &mut watched {
-                let one = one.as_mut().map_err(|error| anyhow::anyhow!("{error:#}"))?;
                 event = one.turn()?.or(event);
             }
             if Instant::now() >= next {
@@ -112,68 +111,15 @@ impl Soak {
     }
 }
 
-/// A stream with its publisher and its viewer.
-struct Watched {
-    name: &'static str,
-    publisher: Publisher,
-    probe: Child,
-    lines: Receiver<Value>,
-    latest: Value,
-}
-
-impl Watched {
-    fn start(name: &'static str, stack: &Stack, accelerate: bool) -> Result<Self> {
-        let [source, programme] = ["in", "out"].map(|end| stack.rtmp_url(&format!("live/{name}/{end}")));
-        let shaken = name != STREAMS[0];
-        let publisher = Publisher::start(name, source.clone(), stack.dir().to_owned(), accelerate, shaken)?;
-        let mut probe = Command::new(stack::binary("dragoman-probe")?);
-        probe.args([
-            "measure",
-            "--source",
-            &source,
-            "--programme",
-            &format!("es={programme}"),
-        ]);
-        let mut probe = Child::spawn(&format!("measure-{name}"), &mut probe, stack.dir(), true)?;
-        let lines = read_lines(&mut probe)?;
-        Ok(Self {
-            name,
-            publisher,
-            probe,
-            lines,
-            latest: Value::Null,
-        })
-    }
-
-    fn turn(&mut self) -> Result<Option<String>> {
-        self.probe.check()?;
-        if let Some(line) = self.lines.try_iter().last() {
-            self.latest = line;
-        }
-        self.publisher.turn()
-    }
-
-    fn look(&self, state: &Value) -> Stream {
-        let programme = &self.latest["programmes"][0];
-        Stream {
-            state: state["state"].as_str().unwrap_or("unknown").to_owned(),
-            skew_ms: programme["av_skew_added_ms"].as_f64(),
-            latency_ms: programme["added_latency_ms"].as_f64(),
-            gaps: programme["gaps"].as_f64().unwrap_or(0.0),
-            calm_s: (self.publisher.since.elapsed().as_secs_f64() * 10.0).round() / 10.0,
-        }
-    }
-}
-
-fn sample(stack: &Stack, watched: &[Result<Watched>], began: Instant, event: Option<String>) -> Row {
+fn sample(stack: &Stack, watched: &[Watched], began: Instant, event: Option<Event>) -> Row {
     let mut pids = BTreeMap::new();
     let mut streams = BTreeMap::new();
-    for one in watched.iter().flatten() {
-        let state = stack.stream(one.name).unwrap_or_default();
-        if let Some(pid) = state["worker"]["pid"].as_u64() {
-            pids.insert(format!("worker {}", one.name), pid);
+    for one in watched {
+        let view = stack.stream(one.name()).unwrap_or_default();
+        if let Some(pid) = view["worker"]["pid"].as_u64() {
+            pids.insert(verdict::worker(one.name()), pid);
         }
-        streams.insert(one.name.to_owned(), one.look(&state));
+        streams.insert(one.name().to_owned(), one.look(&view));
     }
     for (name, service) in [
         ("speech", Service::Speech),
@@ -182,18 +128,20 @@ fn sample(stack: &Stack, watched: &[Result<Watched>], began: Instant, event: Opt
     ] {
         pids.extend(stack.pid(service).map(|pid| (name.to_owned(), u64::from(pid))));
     }
-    if let Some(guardian) = pids.get("guardian").copied() {
-        let others = process::children(guardian).into_iter();
-        let orchestrator = others.into_iter().find(|pid| !pids.values().any(|known| known == pid));
-        pids.extend(orchestrator.map(|pid| ("orchestrator".to_owned(), pid)));
-    }
+    let media = stack
+        .pid(Service::Media)
+        .map_or_else(Vec::new, |pid| process::family(u64::from(pid)));
+    let orchestrator = media
+        .into_iter()
+        .find(|pid| process::has_argument(*pid, "orchestrator"));
+    pids.extend(orchestrator.map(|pid| ("orchestrator".to_owned(), pid)));
     let look = |(name, pid): (String, u64)| {
         let found = process::read(pid)?;
         let quantities = [found.pss_mb, found.rss_mb, found.descriptors, found.threads];
         Some((name, Process { pid, quantities }))
     };
     Row {
-        at_s: (began.elapsed().as_secs_f64() * 10.0).round() / 10.0,
+        at_s: began.elapsed().as_secs_f64(),
         processes: pids.into_iter().filter_map(look).collect(),
         streams,
         event,

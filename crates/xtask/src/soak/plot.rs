@@ -1,5 +1,6 @@
 //! All of a soak over time, as a picture: a panel for each quantity, a line for each process or stream.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -67,12 +68,17 @@ fn draw(rows: &[Row]) -> Canvas {
 }
 
 fn panels(rows: &[Row]) -> Vec<(String, Vec<Line>)> {
-    let Some(last) = rows.last() else { return Vec::new() };
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    // A worker may be away at the end.
+    let processes: BTreeSet<&String> = rows.iter().flat_map(|row| row.processes.keys()).collect();
+    let streams: BTreeSet<&String> = rows.iter().flat_map(|row| row.streams.keys()).collect();
     let mut panels: Vec<(String, Vec<Line>)> = QUANTITIES
         .iter()
         .enumerate()
         .map(|(index, quantity)| {
-            let lines = last.processes.keys().map(|name| {
+            let lines = processes.iter().map(|&name| {
                 let value = |row: &Row| Some((row.at_s, row.processes.get(name)?.quantities[index]));
                 (name.clone(), rows.iter().filter_map(value).collect())
             });
@@ -80,13 +86,15 @@ fn panels(rows: &[Row]) -> Vec<(String, Vec<Line>)> {
         })
         .collect();
     type Of = fn(&super::row::Stream) -> Option<f64>;
-    let shown: [(&str, Of); 3] = [
+    let shown: [(&str, Of); 5] = [
         ("skew_ms", |stream| stream.skew_ms),
         ("latency_ms", |stream| stream.latency_ms),
-        ("gaps", |stream| Some(stream.gaps)),
+        ("gaps, so far", |stream| Some(stream.gaps)),
+        ("pictures lost, so far", |stream| Some(stream.lost)),
+        ("utterances dubbed, in each session", |stream| Some(stream.dubbed)),
     ];
     for (title, of) in shown {
-        let lines = last.streams.keys().map(|name| {
+        let lines = streams.iter().map(|&name| {
             let value = |row: &Row| Some((row.at_s, of(row.streams.get(name)?)?));
             (name.clone(), rows.iter().filter_map(value).collect())
         });

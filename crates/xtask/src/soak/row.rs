@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::publisher::Event;
+
 /// What is looked at in each process.
 pub(super) const QUANTITIES: [&str; 4] = ["pss_mb", "rss_mb", "descriptors", "threads"];
 
@@ -14,7 +16,7 @@ pub(super) struct Row {
     pub(super) processes: BTreeMap<String, Process>,
     pub(super) streams: BTreeMap<String, Stream>,
     /// What was done to a publisher since the last row.
-    pub(super) event: Option<String>,
+    pub(super) event: Option<Event>,
 }
 
 /// One process by what it is for.
@@ -25,27 +27,34 @@ pub(super) struct Process {
     pub(super) quantities: [f64; QUANTITIES.len()],
 }
 
-/// One stream as its viewer has it.
+/// One stream as its viewer has it, and as the media service tells of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Stream {
     pub(super) state: String,
+    /// Sound less picture, added on the way.
     pub(super) skew_ms: Option<f64>,
     pub(super) latency_ms: Option<f64>,
-    /// So far.
+    /// Holes in the sound so far.
     pub(super) gaps: f64,
+    /// Pictures that never came, so far.
+    pub(super) lost: f64,
+    /// Utterances that have an outcome, and those of them that were dubbed, in this session so far.
+    pub(super) settled: f64,
+    pub(super) dubbed: f64,
     /// Since its publisher was last disturbed.
     pub(super) calm_s: f64,
 }
 
 impl Row {
     pub(super) fn json(&self) -> Value {
+        let round = |value: f64| (value * 100.0).round() / 100.0;
         let processes: BTreeMap<_, _> = self
             .processes
             .iter()
             .map(|(name, process)| {
                 let mut value = json!({ "pid": process.pid });
                 for (quantity, found) in QUANTITIES.iter().zip(process.quantities) {
-                    value[*quantity] = json!((found * 100.0).round() / 100.0);
+                    value[*quantity] = json!(round(found));
                 }
                 (name, value)
             })
@@ -59,16 +68,23 @@ impl Row {
                     "skew_ms": stream.skew_ms,
                     "latency_ms": stream.latency_ms,
                     "gaps": stream.gaps,
-                    "calm_s": stream.calm_s,
+                    "lost": stream.lost,
+                    "settled": stream.settled,
+                    "dubbed": stream.dubbed,
+                    "calm_s": round(stream.calm_s),
                 });
                 (name, value)
             })
             .collect();
-        json!({ "at_s": self.at_s, "processes": processes, "streams": streams, "event": self.event })
+        let event = self
+            .event
+            .as_ref()
+            .map(|event| json!({ "stream": event.stream, "restart": event.restart }));
+        json!({ "at_s": round(self.at_s), "processes": processes, "streams": streams, "event": event })
     }
 
     /// A row as [`Row::json`] gave it.
-    pub(super) fn read(value: &Value) -> Option<Self> {
+    fn read(value: &Value) -> Option<Self> {
         let processes = value["processes"].as_object()?.iter().map(|(name, process)| {
             let quantities = QUANTITIES.map(|quantity| process[quantity].as_f64().unwrap_or(f64::NAN));
             let pid = process["pid"].as_u64()?;
@@ -80,15 +96,23 @@ impl Row {
                 skew_ms: stream["skew_ms"].as_f64(),
                 latency_ms: stream["latency_ms"].as_f64(),
                 gaps: stream["gaps"].as_f64()?,
+                lost: stream["lost"].as_f64()?,
+                settled: stream["settled"].as_f64()?,
+                dubbed: stream["dubbed"].as_f64()?,
                 calm_s: stream["calm_s"].as_f64()?,
             };
             Some((name.clone(), stream))
         });
+        let event = &value["event"];
+        let event = event["stream"].as_str().zip(event["restart"].as_bool());
         Some(Self {
             at_s: value["at_s"].as_f64()?,
             processes: processes.collect::<Option<_>>()?,
             streams: streams.collect::<Option<_>>()?,
-            event: value["event"].as_str().map(str::to_owned),
+            event: event.map(|(stream, restart)| Event {
+                stream: stream.to_owned(),
+                restart,
+            }),
         })
     }
 }
@@ -115,13 +139,19 @@ mod tests {
             skew_ms: Some(-1.5),
             latency_ms: None,
             gaps: 2.0,
+            lost: 1.0,
+            settled: 9.0,
+            dubbed: 8.0,
             calm_s: 60.0,
         };
         let row = Row {
             at_s: 5.0,
             processes: [("router".to_owned(), process)].into(),
-            streams: [("calm".to_owned(), stream)].into(),
-            event: Some("reconnect".into()),
+            streams: [("fast".to_owned(), stream)].into(),
+            event: Some(Event {
+                stream: "shaken".into(),
+                restart: true,
+            }),
         };
         let line = row.json().to_string();
         let cut = &line[..line.len() / 2];

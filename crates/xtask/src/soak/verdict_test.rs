@@ -1,4 +1,5 @@
-use super::super::row::{Process, Stream};
+use super::super::publisher::Event;
+use super::super::row::Process;
 use super::*;
 
 /// An hour, a row each ten seconds; the worker's memory grows by `leak` megabytes an hour after a warm-up that grows fast.
@@ -15,17 +16,24 @@ fn hour(leak: f64) -> Vec<Row> {
                 state: "live".into(),
                 skew_ms: Some(1.0),
                 latency_ms: Some(2540.0),
-                gaps: 0.0,
+                settled: f64::from(n),
+                dubbed: f64::from(n),
                 calm_s: at_s + 100.0,
+                ..Stream::default()
             };
             Row {
                 at_s,
-                processes: [("worker".to_owned(), process)].into(),
-                streams: [("calm".to_owned(), stream)].into(),
+                processes: [(worker("fast"), process)].into(),
+                streams: [("fast".to_owned(), stream)].into(),
                 event: None,
             }
         })
         .collect()
+}
+
+fn change(rows: &mut [Row], mut with: impl FnMut(usize, &mut Stream)) {
+    let streams = rows.iter_mut().filter_map(|row| row.streams.get_mut("fast"));
+    streams.enumerate().for_each(|(index, stream)| with(index, stream));
 }
 
 fn broken(rows: &[Row]) -> Vec<String> {
@@ -36,41 +44,55 @@ fn broken(rows: &[Row]) -> Vec<String> {
 #[test]
 fn a_leak_breaks_the_verdict_and_the_warm_up_does_not() {
     assert_eq!(broken(&hour(0.0)), Vec::<String>::new());
-    assert_eq!(broken(&hour(4.0)), ["worker: pss_mb", "worker: rss_mb"]);
+    assert_eq!(broken(&hour(4.0)), ["worker fast: pss_mb", "worker fast: rss_mb"]);
     assert_eq!(broken(&[]), ["samples"]);
 }
 
 #[test]
-fn a_new_process_is_judged_by_its_own_samples() {
+fn a_new_process_needs_a_reason_and_is_judged_by_its_own_samples() {
     let mut rows = hour(0.0);
     for row in &mut rows[180..] {
-        let process = row.processes.get_mut("worker").unwrap();
+        let process = row.processes.get_mut("worker fast").unwrap();
         (process.pid, process.quantities[0]) = (8, 20.0);
     }
+    assert_eq!(broken(&rows), ["worker fast: processes"]);
+    rows[179].event = Some(Event {
+        stream: "fast".into(),
+        restart: true,
+    });
     assert_eq!(broken(&rows), Vec::<String>::new());
 }
 
 #[test]
 fn gaps_count_against_us_only_while_nobody_disturbs_the_publisher() {
     let mut rows = hour(0.0);
-    for (index, row) in rows.iter_mut().enumerate() {
-        let stream = row.streams.get_mut("calm").unwrap();
+    change(&mut rows, |index, stream| {
         stream.gaps = if index >= 100 { 1.0 } else { 0.0 };
         stream.calm_s = if index == 100 { 3.0 } else { 60.0 };
-    }
-    assert_eq!(gaps(&rows, "calm"), (0.0, 1.0));
+    });
     assert_eq!(broken(&rows), Vec::<String>::new());
-    rows[300].streams.get_mut("calm").unwrap().gaps = 2.0;
-    assert_eq!(broken(&rows), ["calm: gaps in the sound"]);
+    change(&mut rows, |index, stream| {
+        stream.gaps += if index >= 300 { 1.0 } else { 0.0 }
+    });
+    assert_eq!(broken(&rows), ["fast: gaps in the sound"]);
 }
 
 #[test]
-fn drift_and_absence_are_seen() {
+fn drift_absence_and_an_engine_that_fell_silent_are_seen() {
     let mut rows = hour(0.0);
-    for row in &mut rows {
-        let drift = row.at_s / 3600.0 * 12.0;
-        row.streams.get_mut("calm").unwrap().skew_ms = Some(drift);
-    }
-    rows[200].streams.get_mut("calm").unwrap().state = "degraded".into();
-    assert_eq!(broken(&rows), ["calm: skew, ms", "calm: samples not live"]);
+    change(&mut rows, |index, stream| {
+        stream.skew_ms = Some(index as f64 / 30.0);
+        stream.latency_ms = Some(2540.0 + index as f64 * 2.0);
+        stream.state = if index == 200 { "degraded" } else { "live" }.to_owned();
+        stream.dubbed = stream.dubbed.min(180.0);
+        stream.lost = if index > 300 { 2.0 } else { 0.0 };
+    });
+    let names = [
+        "skew, ms",
+        "added latency, ms",
+        "pictures lost",
+        "utterances dubbed",
+        "samples not live",
+    ];
+    assert_eq!(broken(&rows), names.map(|name| format!("fast: {name}")));
 }

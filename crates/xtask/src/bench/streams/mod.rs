@@ -1,7 +1,9 @@
 //! `bench streams`: how many streams are held, what each costs, and what copies of the same streams cost.
 
 mod copies;
+mod cores;
 mod cost;
+mod goals;
 mod search;
 mod source;
 mod step;
@@ -26,6 +28,9 @@ use crate::interrupt::Interrupt;
 /// The copies are counted at these numbers of streams, as far as the workers held them.
 const FLOOR_AT: [usize; 2] = [1, 8];
 
+/// Long enough for the start to be out of the window over which a worker tells its latency, with the probe's own start.
+const SETTLE: Duration = Duration::from_secs(4);
+
 /// `cargo xtask bench streams`.
 #[derive(Args)]
 pub(crate) struct Streams {
@@ -36,9 +41,9 @@ pub(crate) struct Streams {
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=256))]
     most: u16,
     /// How long each number of streams is measured, in seconds
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(5..=30))]
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(5..=30))]
     seconds: u64,
-    /// Two minutes: up to four streams of 720p30, on all cores
+    /// Three minutes: up to four streams of 720p30, on all cores
     #[arg(long)]
     quick: bool,
     /// Write the figures as JSON as well
@@ -53,9 +58,25 @@ struct Series {
     format: Format,
     stretched: bool,
     one_core: bool,
+    /// About so many may be held; without a guess they are doubled from one on.
+    guess: Option<usize>,
     most: usize,
     steps: Vec<Step>,
     floor: Vec<Floor>,
+}
+
+/// What a worker costs at the most streams, against what it costs at the fewest: 1 where cost grows linearly.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Growth {
+    from: usize,
+    to: usize,
+    ratio: f64,
+}
+
+impl Growth {
+    fn json(self) -> Value {
+        json!({ "from": self.from, "to": self.to, "ratio": (self.ratio * 100.0).round() / 100.0 })
+    }
 }
 
 /// What copies cost.
@@ -71,6 +92,7 @@ impl Streams {
         let interrupt = Interrupt::install()?;
         let mut all = Vec::new();
         for mut series in self.series() {
+            series.guess = guess(&all, &series);
             let outcome = self.follow(&mut series, &interrupt);
             all.push(series);
             // What was measured so far is not lost with what went wrong.
@@ -98,6 +120,7 @@ impl Streams {
                         format,
                         stretched,
                         one_core,
+                        guess: None,
                         most: if self.quick { 4 } else { usize::from(self.most) },
                         steps: Vec::new(),
                         floor: Vec::new(),
@@ -114,10 +137,10 @@ impl Streams {
             file: &file,
             stretched: series.stretched,
             one_core: series.one_core,
-            settle: Duration::from_secs(if self.quick { 4 } else { 10 }),
-            measure: Duration::from_secs(if self.quick { 10 } else { self.seconds }),
+            settle: SETTLE,
+            measure: Duration::from_secs(self.seconds),
         };
-        while let Some(streams) = search::next(&series.tried(), series.most) {
+        while let Some(streams) = search::next(&series.tried(), series.guess, series.most) {
             if interrupt.is_set() {
                 return Ok(());
             }
@@ -161,10 +184,24 @@ impl Streams {
             "optimised": !cfg!(debug_assertions),
             "latency_margin_ms": step::LATENCY_MARGIN_MS,
             "series": all.iter().map(Series::json).collect::<Vec<_>>(),
+            "goals": goals::judge(all).iter().map(goals::Goal::json).collect::<Vec<_>>(),
         });
         let text = serde_json::to_string_pretty(&report).context("cannot write the figures as JSON")?;
         std::fs::write(file, text + "\n").with_context(|| format!("cannot write {}", file.display()))
     }
+}
+
+/// What an earlier series lets expect: of the same pictures on all cores, shared out; else of the smaller pictures.
+fn guess(earlier: &[Series], series: &Series) -> Option<usize> {
+    let held = |format, one_core| {
+        let like = |one: &&Series| (one.format, one.one_core) == (format, one_core);
+        earlier.iter().find(like).map(Series::held)
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let same = held(series.format, series.one_core);
+    let shared = held(series.format, false).map(|held| held / cores);
+    let smaller = earlier.first().and_then(|first| held(first.format, series.one_core));
+    same.or(shared).or(smaller).map(|guess| guess.max(1))
 }
 
 impl Series {
@@ -179,6 +216,19 @@ impl Series {
     /// Whether more might have been held than were tried.
     fn is_open(&self) -> bool {
         self.steps.iter().all(Step::is_held)
+    }
+
+    /// How the cost of a worker changes from the fewest streams to the most that were held.
+    fn growth(&self) -> Option<Growth> {
+        let mut held: Vec<&Step> = self.steps.iter().filter(|step| step.is_held()).collect();
+        held.sort_by_key(|step| step.streams);
+        let (first, last) = (held.first()?, held.last()?);
+        let each = |step: &Step| step.workers.each(step.streams).cpu;
+        (first.streams < last.streams && each(first) > 0.0).then(|| Growth {
+            from: first.streams,
+            to: last.streams,
+            ratio: each(last) / each(first),
+        })
     }
 
     fn on(&self) -> &'static str {
@@ -203,6 +253,7 @@ impl Series {
             "one_core": self.one_core,
             "held": self.held(),
             "open": self.is_open(),
+            "growth": self.growth().map(|growth| growth.json()),
             "steps": self.steps.iter().map(Step::json).collect::<Vec<_>>(),
             "floor": self.floor.iter().map(floor).collect::<Vec<_>>(),
         })
@@ -210,54 +261,5 @@ impl Series {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_has_the_steps_in_order_and_the_ratio_to_the_copies() {
-        let cost = |cpu| Cost {
-            cpu,
-            pss_mb: 80.0,
-            rss_mb: 200.0,
-        };
-        let step = |streams: usize, broken: &[&str]| Step {
-            streams,
-            hold_ms: 2500.0,
-            p99_ms: Some(2540.4),
-            probed_p99_ms: None,
-            workers: cost(streams as f64 * 5.0),
-            orchestrator: cost(0.5),
-            router: cost(3.0),
-            speech: cost(1.0),
-            machine_percent: Some(20.0),
-            dubs: 9,
-            dubs_on_time: 9,
-            broken: broken.iter().map(|&reason| reason.to_owned()).collect(),
-        };
-        let series = Series {
-            format: Format::P720,
-            stretched: false,
-            one_core: false,
-            most: 8,
-            steps: vec![step(8, &["2 gaps in the sound"]), step(4, &[])],
-            floor: vec![Floor {
-                copier: Copier::Ffmpeg,
-                streams: 4,
-                cost: cost(10.0),
-            }],
-        };
-        let text = table::table(std::slice::from_ref(&series));
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(
-            lines[2],
-            "| 4 x 720p30 | all cores | as long | 2540 | ? | 5.0 | 20.0 | 3.0 | 1.0 | 0.5 | 20 % | yes |"
-        );
-        assert!(lines[3].ends_with("| no: 2 gaps in the sound |"), "{text}");
-        assert!(text.contains("| 720p30 | all cores | as long | 4 |"), "{text}");
-        assert!(
-            text.ends_with("| ffmpeg -c copy | 4 x 720p30 | 2.5 | 20.0 | 2.0 times that |\n"),
-            "{text}"
-        );
-        assert_eq!(series.json()["held"], 4);
-    }
-}
+#[path = "streams_test.rs"]
+mod tests;

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use super::copies::Copier;
+use super::cores::Apart;
 use super::cost::{self, Cost, Window};
 use super::source;
 use crate::child::Child;
@@ -29,7 +30,7 @@ const STRETCHED: &str = "125";
 pub(super) struct Setting<'a> {
     pub(super) file: &'a Path,
     pub(super) stretched: bool,
-    /// The media service and its workers get one core; everything else gets all.
+    /// The media service and its workers get one core, everything else the others.
     pub(super) one_core: bool,
     pub(super) settle: Duration,
     pub(super) measure: Duration,
@@ -83,9 +84,10 @@ impl Step {
 
 /// Publishes, waits and measures.
 pub(super) fn run(setting: &Setting<'_>, streams: usize, interrupt: &Interrupt) -> Result<Step> {
+    let apart = setting.one_core.then(Apart::begin).transpose()?;
     let mut stack = Stack::start(&options(setting.stretched))?;
-    if setting.one_core {
-        pin(&stack)?;
+    if let (Some(apart), Some(pid)) = (&apart, stack.pid(Service::Media)) {
+        apart.give(pid)?;
     }
     let mut publishers = publish(&stack, setting.file, streams, true)?;
     let on_air = on_air(&mut stack, &mut publishers, streams, interrupt)?;
@@ -293,24 +295,6 @@ fn looks(stack: &Stack, streams: usize) -> Vec<Value> {
     (0..streams)
         .filter_map(|index| stack.stream(&format!("s{index}")))
         .collect()
-}
-
-/// The media service, and with it all workers that it starts from now on, gets the first core alone.
-fn pin(stack: &Stack) -> Result<()> {
-    let pids = stack
-        .pid(Service::Media)
-        .map_or_else(Vec::new, |pid| process::family(u64::from(pid)));
-    for pid in pids {
-        let status = Command::new("taskset")
-            .args(["--all-tasks", "--cpu-list", "--pid", "0", &pid.to_string()])
-            .stdout(std::process::Stdio::null())
-            .status()
-            .context("cannot run taskset")?;
-        if !status.success() {
-            bail!("taskset ended with {status}");
-        }
-    }
-    Ok(())
 }
 
 /// What copying costs: the media service is off, the same files go through the same router.

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::Series;
 use super::step::Step;
+use super::{Series, goals};
 
 /// All series, then the most that each held.
 pub(super) fn table(series: &[Series]) -> String {
@@ -17,19 +17,28 @@ pub(super) fn table(series: &[Series]) -> String {
         steps.into_iter().for_each(|step| row(&mut text, one, step));
     }
     text.push_str("\nTimes in ms; processor time in % of one core, a worker's and its PSS in MB for each stream.\n\n");
-    text.push_str("| pictures | on | dubs | most streams held |\n|---|---|---|---:|\n");
+    text.push_str("| pictures | on | dubs | most streams held | a worker's cost at the most, times that at the fewest |\n|---|---|---|---:|---|\n");
     for one in series {
         let open = if one.is_open() { " or more" } else { "" };
+        let growth = one
+            .growth()
+            .map(|it| format!("{:.2} from {} to {}", it.ratio, it.from, it.to));
         _ = writeln!(
             text,
-            "| {} | {} | {} | {}{open} |",
+            "| {} | {} | {} | {}{open} | {} |",
             one.format.name(),
             one.on(),
             one.dubs(),
-            one.held()
+            one.held(),
+            growth.unwrap_or("?".to_owned()),
         );
     }
     floor(&mut text, series);
+    let goals = goals::judge(series);
+    if !goals.is_empty() {
+        text.push_str("\n| goal | found | meant | |\n|---|---|---|---|\n");
+        goals.iter().for_each(|goal| _ = writeln!(text, "{}", goal.line()));
+    }
     text
 }
 
