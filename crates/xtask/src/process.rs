@@ -116,7 +116,13 @@ mod tests {
             let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
             let own = u64::from(std::process::id());
             assert!(family(own).contains(&u64::from(child.id())));
-            assert!(has_argument(u64::from(child.id()), "60") && !has_argument(u64::from(child.id()), "sleep"));
+            // Its arguments are there a moment after it is.
+            let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+            let pid = u64::from(child.id());
+            while !has_argument(pid, "60") && std::time::Instant::now() < deadline {
+                std::thread::yield_now();
+            }
+            assert!(has_argument(pid, "60") && !has_argument(pid, "sleep"));
             assert!(read(own).is_some_and(|reading| reading.descriptors > 2.0 && reading.threads >= 1.0));
             child.kill().unwrap();
             child.wait().unwrap();

@@ -30,6 +30,9 @@ const LINES: [Colour; 7] = [
     [90, 90, 90],
 ];
 
+const LATENCY: &str = "added latency, ms";
+const LATENCY_RANGE_MS: f64 = 100.0;
+
 type Colour = [u8; 3];
 /// A name with its samples of seconds and values.
 type Line = (String, Vec<(f64, f64)>);
@@ -87,8 +90,8 @@ fn panels(rows: &[Row]) -> Vec<(String, Vec<Line>)> {
         .collect();
     type Of = fn(&super::row::Stream) -> Option<f64>;
     let shown: [(&str, Of); 5] = [
-        ("skew_ms", |stream| stream.skew_ms),
-        ("latency_ms", |stream| stream.latency_ms),
+        ("sound later than picture, added, ms", |stream| stream.skew_ms),
+        (LATENCY, |stream| stream.latency_ms),
         ("gaps, so far", |stream| Some(stream.gaps)),
         ("pictures lost, so far", |stream| Some(stream.lost)),
         ("utterances dubbed, in each session", |stream| Some(stream.dubbed)),
@@ -104,13 +107,10 @@ fn panels(rows: &[Row]) -> Vec<(String, Vec<Line>)> {
 }
 
 fn panel(canvas: &mut Canvas, top: usize, title: &str, lines: &[Line], events: &[f64], until: f64) {
-    let values = || {
-        lines
-            .iter()
-            .flat_map(|(_, samples)| samples.iter().map(|sample| sample.1))
-    };
-    let low = values().fold(f64::INFINITY, f64::min).min(0.0);
-    let high = values().fold(f64::NEG_INFINITY, f64::max).max(low + 1.0);
+    let values = lines
+        .iter()
+        .flat_map(|(_, samples)| samples.iter().map(|sample| sample.1));
+    let (low, high) = scale(title, values);
     let (top, bottom) = (top + EDGE, top + PANEL);
     let x = |at: f64| LEFT as f64 + at / until * (WIDTH - LEFT - RIGHT) as f64;
     let y = |value: f64| bottom as f64 - (value - low) / (high - low) * (bottom - top) as f64;
@@ -118,7 +118,8 @@ fn panel(canvas: &mut Canvas, top: usize, title: &str, lines: &[Line], events: &
         canvas.line((x(*at), top as f64), (x(*at), bottom as f64), GREY);
     }
     canvas.line((x(0.0), top as f64), (x(0.0), bottom as f64), BLACK);
-    canvas.line((x(0.0), y(0.0)), (x(until), y(0.0)), BLACK);
+    let floor = y(low.max(0.0));
+    canvas.line((x(0.0), floor), (x(until), floor), BLACK);
     canvas.text(LEFT, top - GLYPH - 4, title, BLACK);
     for (value, row) in [(high, top), (low, bottom - GLYPH)] {
         let label = format!("{value:.1}");
@@ -131,6 +132,21 @@ fn panel(canvas: &mut Canvas, top: usize, title: &str, lines: &[Line], events: &
         }
         canvas.text(WIDTH - RIGHT + GLYPH, top + index * (GLYPH + 6), name, colour);
     }
+}
+
+/// The least and the largest that a panel shows. Zero is in it, except where what matters is how little it changes.
+fn scale(title: &str, values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    let low = values.clone().fold(f64::INFINITY, f64::min);
+    let high = values.fold(f64::NEG_INFINITY, f64::max);
+    if title != LATENCY || !low.is_finite() {
+        let low = low.min(0.0);
+        return (low, high.max(low + 1.0));
+    }
+    let middle = f64::midpoint(low, high);
+    (
+        low.min(middle - LATENCY_RANGE_MS / 2.0),
+        high.max(middle + LATENCY_RANGE_MS / 2.0),
+    )
 }
 
 struct Canvas {

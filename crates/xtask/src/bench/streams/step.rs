@@ -14,7 +14,7 @@ use super::source;
 use crate::child::Child;
 use crate::interrupt::Interrupt;
 use crate::process;
-use crate::stack::{self, Options, PortChoice, Router, Service, Stack};
+use crate::stack::{self, Options, PortChoice, Router, Service, Signal, Stack};
 
 /// How much later than the hold 99 of 100 units may leave.
 pub(super) const LATENCY_MARGIN_MS: f64 = 150.0;
@@ -37,7 +37,7 @@ pub(super) struct Setting<'a> {
 }
 
 /// What one number of streams gave.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Step {
     pub(super) streams: usize,
     pub(super) hold_ms: f64,
@@ -51,8 +51,11 @@ pub(super) struct Step {
     pub(super) speech: Cost,
     /// How much of all cores was in use, by anything.
     pub(super) machine_percent: Option<f64>,
+    /// Utterances that got an outcome while it was measured, and those that were dubbed in time.
     pub(super) dubs: u64,
     pub(super) dubs_on_time: u64,
+    /// How fast the probed stream's dubs were played, on average.
+    pub(super) dub_rate: Option<f64>,
     /// Why these were too many; empty when they were held.
     pub(super) broken: Vec<String>,
 }
@@ -78,6 +81,7 @@ impl Step {
             "machine_percent": self.machine_percent,
             "dubs": self.dubs,
             "dubs_on_time": self.dubs_on_time,
+            "dub_rate": self.dub_rate.map(|rate| (rate * 100.0).round() / 100.0),
         })
     }
 }
@@ -94,16 +98,7 @@ pub(super) fn run(setting: &Setting<'_>, streams: usize, interrupt: &Interrupt) 
     let mut step = Step {
         streams,
         hold_ms: f64::NAN,
-        p99_ms: None,
-        probed_p99_ms: None,
-        workers: Cost::default(),
-        orchestrator: Cost::default(),
-        router: Cost::default(),
-        speech: Cost::default(),
-        machine_percent: None,
-        dubs: 0,
-        dubs_on_time: 0,
-        broken: Vec::new(),
+        ..Step::default()
     };
     if on_air < streams {
         step.broken
@@ -117,7 +112,7 @@ pub(super) fn run(setting: &Setting<'_>, streams: usize, interrupt: &Interrupt) 
             step.broken.push(format!("{} ended", publisher.name()));
         }
     }
-    drop(publishers);
+    stop(publishers);
     stack.stop();
     Ok(step)
 }
@@ -151,10 +146,14 @@ fn measure(setting: &Setting<'_>, stack: &mut Stack, step: &mut Step, interrupt:
     let machine = cost::machine();
     let window = Window::begin(groups);
     let deadline = Instant::now() + setting.measure + PROBE_SLACK;
+    let mut rates = Vec::new();
     while probe.ended().is_none() && Instant::now() < deadline && !interrupt.is_set() {
-        interrupt.wait_until(Instant::now() + Duration::from_millis(100));
+        interrupt.wait_until(Instant::now() + Duration::from_millis(500));
+        let view = stack.stream("s0").unwrap_or_default();
+        rates.extend(view["programmes"][0]["dub"]["rate"].as_f64());
     }
     let costs = window.end();
+    step.dub_rate = (!rates.is_empty()).then(|| rates.iter().sum::<f64>() / rates.len() as f64);
     step.machine_percent = machine.zip(cost::machine()).map(|(before, after)| {
         let percent = (after.0 - before.0) / (after.1 - before.1).max(1.0) * 100.0;
         (percent * 10.0).round() / 10.0
@@ -219,12 +218,16 @@ impl Step {
         if away > 0 {
             self.broken.push(format!("{away} streams not live"));
         }
-        let dub = |path: &str| {
-            let sum = |views: &[Value]| views.iter().filter_map(|view| number(view, path)).sum::<f64>();
-            (sum(after) - sum(before)).max(0.0) as u64
+        let settled = |views: &[Value]| -> u64 {
+            let outcomes = views.iter().filter_map(|view| view["dub"]["outcomes"].as_object());
+            outcomes.flat_map(|all| all.values()).filter_map(Value::as_u64).sum()
         };
-        self.dubs = dub("/dub/utterances");
-        self.dubs_on_time = dub("/dub/outcomes/on_time");
+        let on_time = |views: &[Value]| -> u64 {
+            let outcomes = views.iter().map(|view| &view["dub"]["outcomes"]["on_time"]);
+            outcomes.filter_map(Value::as_u64).sum()
+        };
+        self.dubs = settled(after).saturating_sub(settled(before));
+        self.dubs_on_time = on_time(after).saturating_sub(on_time(before));
     }
 }
 
@@ -291,6 +294,11 @@ fn on_air(stack: &mut Stack, publishers: &mut [Child], streams: usize, interrupt
     }
 }
 
+/// Ends children at the same time instead of one after the other.
+fn stop(mut children: Vec<Child>) {
+    children.iter_mut().for_each(|child| child.signal(Signal::TERM));
+}
+
 fn looks(stack: &Stack, streams: usize) -> Vec<Value> {
     (0..streams)
         .filter_map(|index| stack.stream(&format!("s{index}")))
@@ -319,7 +327,8 @@ pub(super) fn copies(setting: &Setting<'_>, copier: Copier, streams: usize, inte
     interrupt.wait_until(Instant::now() + setting.measure);
     let cost = window.end().pop().unwrap_or_default();
     publishers.iter_mut().chain(&mut copiers).try_for_each(Child::check)?;
-    drop((copiers, publishers));
+    copiers.extend(publishers);
+    stop(copiers);
     stack.stop();
     Ok(cost)
 }

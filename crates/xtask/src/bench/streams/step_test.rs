@@ -4,16 +4,7 @@ fn step() -> Step {
     Step {
         streams: 1,
         hold_ms: 2500.0,
-        p99_ms: None,
-        probed_p99_ms: None,
-        workers: Cost::default(),
-        orchestrator: Cost::default(),
-        router: Cost::default(),
-        speech: Cost::default(),
-        machine_percent: None,
-        dubs: 0,
-        dubs_on_time: 0,
-        broken: Vec::new(),
+        ..Step::default()
     }
 }
 

@@ -13,15 +13,14 @@ fn step(streams: usize, broken: &[&str]) -> Step {
         streams,
         hold_ms: 2500.0,
         p99_ms: Some(2540.4),
-        probed_p99_ms: None,
         workers: cost(streams as f64 * 5.0, streams as f64 * 25.0),
         orchestrator: cost(0.5, 3.0),
         router: cost(3.0, 8.0),
         speech: cost(1.0, 9.0),
         machine_percent: Some(20.0),
-        dubs: 9,
-        dubs_on_time: 9,
+        dub_rate: Some(1.2),
         broken: broken.iter().map(|&reason| reason.to_owned()).collect(),
+        ..Step::default()
     }
 }
 
@@ -53,7 +52,7 @@ fn the_table_has_the_steps_in_order_and_the_ratio_to_the_copies() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(
         lines[3],
-        "| 4 x 720p30 | all cores | as long | 2540 | ? | 5.0 | 25.0 | 3.0 | 1.0 | 0.5 | 20 % | yes |"
+        "| 4 x 720p30 | all cores | as long | 1.20 | 2540 | ? | 5.0 | 25.0 | 3.0 | 1.0 | 0.5 | 20 % | yes |"
     );
     assert!(lines[4].ends_with("| no: 2 gaps in the sound |"), "{text}");
     for line in [

@@ -8,15 +8,15 @@ use super::{Series, goals};
 /// All series, then the most that each held.
 pub(super) fn table(series: &[Series]) -> String {
     let mut text = String::from(
-        "| streams | on | dubs | p99 | probed p99 | worker | worker PSS | router | speech | orchestrator | machine | held |\n\
-         |---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---|\n",
+        "| streams | on | dubs | rate | p99 | probed p99 | worker | worker PSS | router | speech | orchestrator | machine | held |\n\
+         |---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|\n",
     );
     for one in series {
         let mut steps: Vec<&Step> = one.steps.iter().collect();
         steps.sort_by_key(|step| step.streams);
         steps.into_iter().for_each(|step| row(&mut text, one, step));
     }
-    text.push_str("\nTimes in ms; processor time in % of one core, a worker's and its PSS in MB for each stream.\n\n");
+    text.push_str("\nRate: how fast dubs are played. Times in ms; processor time in % of one core, a worker's and its PSS in MB for each stream.\n\n");
     text.push_str("| pictures | on | dubs | most streams held | a worker's cost at the most, times that at the fewest |\n|---|---|---|---:|---|\n");
     for one in series {
         let open = if one.is_open() { " or more" } else { "" };
@@ -52,11 +52,12 @@ fn row(text: &mut String, series: &Series, step: &Step) {
     };
     _ = writeln!(
         text,
-        "| {} x {} | {} | {} | {} | {} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} | {} % | {held} |",
+        "| {} x {} | {} | {} | {} | {} | {} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} | {} % | {held} |",
         step.streams,
         series.format.name(),
         series.on(),
         series.dubs(),
+        step.dub_rate.map_or("?".to_owned(), |rate| format!("{rate:.2}")),
         whole(step.p99_ms),
         whole(step.probed_p99_ms),
         worker.cpu,
