@@ -27,6 +27,7 @@ use crate::stack::{self, Options, PortChoice, Router, Service, Stack};
 
 /// From one sample to the next.
 const EVERY: Duration = Duration::from_secs(5);
+
 /// `cargo xtask soak`.
 #[derive(Args)]
 pub(crate) struct Soak {
@@ -40,7 +41,7 @@ pub(crate) struct Soak {
     /// stays away until its session ends, and comes back with another clock
     #[arg(long)]
     accelerate: bool,
-    /// Where rows (soak.jsonl), verdict (soak.json) and plot (soak.png) go; beside the binaries if not set
+    /// Where rows (soak.jsonl), verdict (soak.json) and plot (soak.png) go; beside the binaries, or the judged rows, if not set
     #[arg(long, value_name = "DIRECTORY")]
     report: Option<PathBuf>,
     /// Soak nothing: judge and plot the rows of a soak that was killed
@@ -52,10 +53,11 @@ pub(crate) struct Soak {
 
 impl Soak {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        let out = self
-            .report
-            .clone()
-            .map_or_else(|| Ok(stack::bin_dir()?.join("soak")), Ok::<_, anyhow::Error>)?;
+        let beside = self.judge.as_ref().and_then(|file| file.parent()).map(Path::to_owned);
+        let out = match self.report.clone().or(beside) {
+            Some(out) => out,
+            None => stack::bin_dir()?.join("soak"),
+        };
         std::fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
         let rows = match &self.judge {
             Some(file) => file.clone(),
@@ -63,7 +65,12 @@ impl Soak {
         };
         let outcome = match &self.judge {
             Some(_) => Ok(()),
-            None => self.soak(&rows),
+            None => {
+                self.starting.ensure_binaries(false)?;
+                // What an earlier soak left is not this one's.
+                std::fs::write(&rows, "").with_context(|| format!("cannot write {}", rows.display()))?;
+                self.soak(&rows)
+            }
         };
         // Whatever ended it, what was seen until then is judged.
         let kept = finish(&rows, &out)?;
@@ -72,7 +79,6 @@ impl Soak {
     }
 
     fn soak(&self, file: &Path) -> Result<()> {
-        self.starting.ensure_binaries(false)?;
         let interrupt = Interrupt::install()?;
         let hours = self
             .hours

@@ -1,5 +1,6 @@
 //! One number of streams on a stack of its own: started, settled, measured, judged.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -13,8 +14,8 @@ use super::cost::{self, Cost, Window};
 use super::source;
 use crate::child::Child;
 use crate::interrupt::Interrupt;
-use crate::process;
 use crate::stack::{self, Options, PortChoice, Router, Service, Signal, Stack};
+use crate::{http, process};
 
 /// How much later than the hold 99 of 100 units may leave.
 pub(super) const LATENCY_MARGIN_MS: f64 = 150.0;
@@ -322,15 +323,42 @@ pub(super) fn copies(setting: &Setting<'_>, copier: Copier, streams: usize, inte
             false,
         )?);
     }
-    interrupt.wait_until(Instant::now() + setting.settle + Duration::from_secs(2));
+    let began = Instant::now();
+    while copied(&stack)?.len() < streams && began.elapsed() < ON_AIR_WITHIN && !interrupt.is_set() {
+        interrupt.wait_until(Instant::now() + Duration::from_millis(300));
+    }
+    interrupt.wait_until(Instant::now() + setting.settle);
+    let before = copied(&stack)?;
     let window = Window::begin(vec![copiers.iter().map(|child| u64::from(child.pid())).collect()]);
     interrupt.wait_until(Instant::now() + setting.measure);
     let cost = window.end().pop().unwrap_or_default();
+    let after = copied(&stack)?;
+    let at_work = after
+        .iter()
+        .filter(|(path, bytes)| before.get(*path).is_some_and(|before| before < bytes));
+    let at_work = at_work.count();
+    if at_work < streams && !interrupt.is_set() {
+        bail!("{}: only {at_work} of {streams} copies are at work", copier.name());
+    }
     publishers.iter_mut().chain(&mut copiers).try_for_each(Child::check)?;
     copiers.extend(publishers);
     stop(copiers);
     stack.stop();
     Ok(cost)
+}
+
+/// How many bytes the router got of each copy so far.
+fn copied(stack: &Stack) -> Result<BTreeMap<String, u64>> {
+    let list = http::get_json(
+        &format!("{}/v3/paths/list?itemsPerPage=1000", stack.router_api_url()),
+        None,
+    )?;
+    let items = list["items"].as_array().cloned().unwrap_or_default();
+    let copies = items
+        .iter()
+        .filter_map(|item| Some((item["name"].as_str()?, item["inboundBytes"].as_u64()?)));
+    let copies = copies.filter(|(name, _)| name.ends_with("/copy"));
+    Ok(copies.map(|(name, bytes)| (name.to_owned(), bytes)).collect())
 }
 
 #[cfg(test)]
