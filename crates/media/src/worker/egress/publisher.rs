@@ -63,19 +63,19 @@ impl Error {
     }
 }
 
-fn protocol(error: impl std::fmt::Debug) -> Error {
+pub(crate) fn protocol(error: impl std::fmt::Debug) -> Error {
     Error::Protocol(format!("{error:?}"))
 }
 
-/// Where to publish: `rtmp://host[:port]/app…/key[?query]`, split as every RTMP client splits it.
-struct Address {
-    authority: String,
-    app: String,
-    key: String,
+/// Where to publish or play: `rtmp://host[:port]/app…/key[?query]`, split as every RTMP client splits it.
+pub(crate) struct Address {
+    pub(crate) authority: String,
+    pub(crate) app: String,
+    pub(crate) key: String,
 }
 
 impl Address {
-    fn parse(url: &str) -> Result<Self, Error> {
+    pub(crate) fn parse(url: &str) -> Result<Self, Error> {
         let url = Url::parse(url).map_err(|_| Error::Url)?;
         let (app, key) = url.path().trim_matches('/').rsplit_once('/').ok_or(Error::Url)?;
         let host = url.host_str().filter(|_| url.scheme() == "rtmp").ok_or(Error::Url)?;
@@ -245,7 +245,7 @@ fn is_pong(event: &ClientSessionEvent) -> bool {
 }
 
 /// Returns what came behind the handshake.
-async fn shake_hands(stream: &mut TcpStream) -> Result<Vec<u8>, Error> {
+pub(crate) async fn shake_hands(stream: &mut TcpStream) -> Result<Vec<u8>, Error> {
     let mut handshake = Handshake::new(PeerType::Client);
     let hello = handshake.generate_outbound_p0_and_p1().map_err(protocol)?;
     stream.write_all(&hello).await?;
