@@ -165,8 +165,10 @@ let
     {
       package = "gst-plugins-bad";
       name = "rtmp2";
-      worker = [ "rtmp2src" ];
-      tools = [ "rtmp2sink" ];
+      tools = [
+        "rtmp2sink"
+        "rtmp2src"
+      ];
     }
     {
       package = "gst-plugins-bad";
@@ -321,7 +323,7 @@ let
     };
   };
 
-  # TLS for rtmps:// and rtsps://, without the desktop's proxy settings. OpenSSL, since it takes its authorities from
+  # TLS for rtsps://, without the desktop's proxy settings. OpenSSL, since it takes its authorities from
   # SSL_CERT_FILE and brings no scripts.
   tls = glib-networking.overrideAttrs (old: {
     outputs = [ "out" ];

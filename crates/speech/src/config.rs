@@ -36,6 +36,7 @@ pub struct Raw {
     xdg_cache_home: Option<String>,
     home: Option<String>,
     mock_delay: Option<String>,
+    mock_stretch: Option<String>,
     allow_open: Option<String>,
     log: Option<String>,
     log_format: Option<String>,
@@ -58,6 +59,8 @@ pub struct Config {
     pub max_sessions: usize,
     /// How long `mock` and `echo` take.
     pub mock_delay: Duration,
+    /// How long a dub of `mock` is, in hundredths of its utterance's length.
+    pub mock_stretch: u32,
     /// Pairs that the cascade has to be ready for.
     pub pairs: Pairs,
     /// What its stages are made of.
@@ -102,6 +105,7 @@ impl Config {
         let max_sessions = check.number("SPEECH_MAX_SESSIONS", raw.speech_max_sessions, 8, 1..=1024);
         let (default, longest) = (Duration::from_millis(300), Duration::from_secs(60));
         let mock_delay = check.duration_in("MOCK_DELAY", raw.mock_delay, default, Duration::ZERO..=longest);
+        let mock_stretch = check.number("MOCK_STRETCH", raw.mock_stretch, 100, 50..=300);
         let pairs = check.list(
             "SPEECH_PAIRS",
             raw.speech_pairs,
@@ -163,6 +167,7 @@ impl Config {
             access,
             max_sessions,
             mock_delay,
+            mock_stretch,
             pairs: Pairs(distinct(pairs)),
             stages,
             tts_rate,
@@ -293,6 +298,7 @@ pub fn shown(config: &Config) -> String {
             config.cache.parent().unwrap_or(&config.cache).display().to_string(),
         ),
         ("MOCK_DELAY", parse::show_duration(config.mock_delay)),
+        ("MOCK_STRETCH", config.mock_stretch.to_string()),
         ("LOG", config.log.filter.clone()),
         ("LOG_FORMAT", config.log.format.name().to_owned()),
     ];
@@ -357,16 +363,18 @@ mod tests {
             ("SPEECH_ASR", "command:"),
             ("SPEECH_MAX_SESSIONS", "0"),
             ("MOCK_DELAY", "soon"),
+            ("MOCK_STRETCH", "20"),
         ])
         .unwrap_err()
         .to_string();
         insta::assert_snapshot!(text, @r#"
-        bad configuration, 7 problems:
+        bad configuration, 8 problems:
           SPEECH_ENGINE: found "magic", expected one of mock, echo, cascade
           SPEECH_DEVICE: found "gpu", expected one of auto, cpu, cuda, metal
           SPEECH_KEY: not set, expected a key, since 0.0.0.0:8090 can be reached from other machines (or ALLOW_OPEN=1)
           SPEECH_MAX_SESSIONS: found "0", expected a number from 1 to 1024
           MOCK_DELAY: found "soon", expected a duration such as 2.5s, 1500ms, 10m or 0, from 0 to 60000ms
+          MOCK_STRETCH: found "20", expected a number from 50 to 300
           SPEECH_PAIRS: found "en", expected pairs of languages such as en-es,en-fr
           SPEECH_ASR: found "command:", expected a model's name, an absolute directory, or command:program and its words
         "#);

@@ -28,9 +28,12 @@ pub(crate) struct Test {
 /// `cargo xtask ci`.
 #[derive(Args)]
 pub(crate) struct Ci {
-    /// How long the demo at the end runs, in seconds
+    /// How long the demo runs, in seconds
     #[arg(long, default_value_t = 20)]
     demo_seconds: u64,
+    /// How long the accelerated soak after it runs, in minutes
+    #[arg(long, default_value_t = 5)]
+    soak_minutes: u64,
 }
 
 impl Test {
@@ -69,7 +72,8 @@ impl Ci {
         let report = dir.path().join("report.json");
         let seconds = self.demo_seconds.to_string();
         let report_argument = report.display().to_string();
-        let steps: [(&str, Vec<&str>); 6] = [
+        let soak_minutes = self.soak_minutes.to_string();
+        let steps: [(&str, Vec<&str>); 7] = [
             ("tests", vec!["xtask", "test"]),
             ("format", vec!["fmt", "--all", "--check"]),
             (
@@ -84,6 +88,10 @@ impl Ci {
             (
                 "demo",
                 vec!["xtask", "demo", "--seconds", &seconds, "--report", &report_argument],
+            ),
+            (
+                "soak",
+                vec!["xtask", "soak", "--minutes", &soak_minutes, "--accelerate"],
             ),
         ];
         let mut times = Vec::new();

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{bench, checks, compile, demo, doctor, flake, install, needs::Scope, up};
+use crate::{bench, checks, compile, demo, doctor, flake, install, needs::Scope, soak, up};
 
 /// Exit code when a native library is missing and `--no-install` forbids installing it.
 const NOT_INSTALLED: u8 = 2;
@@ -34,6 +34,8 @@ enum Command {
     Test(checks::Test),
     /// Time the parts on this machine
     Bench(bench::Bench),
+    /// Run two streams for hours and say whether anything grows, drifts or tears
+    Soak(soak::Soak),
     /// Say what this machine has, what it lacks and how to get it
     Doctor(doctor::Doctor),
     /// Evaluate the Nix flake for every system, without its inputs and without a network
@@ -84,6 +86,7 @@ pub fn run() -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Test(test) => test.run(),
         Command::Bench(bench) => bench.run(),
+        Command::Soak(soak) => soak.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Flake(flake) => flake.run(),
         Command::Ci(ci) => ci.run(),

@@ -1,4 +1,4 @@
-//! Everything that a developer types: `cargo xtask up | publish | demo | test | bench | doctor | flake | ci`.
+//! Everything that a developer types: `cargo xtask up | publish | demo | test | bench | soak | doctor | flake | ci`.
 //!
 //! It starts the product's own binaries as a user would and looks at them from outside, over sockets and `/proc`.
 //! It may not link a native library: it has to run, and to say what is missing, on a machine that has none of them.
@@ -21,8 +21,10 @@ mod install;
 mod interrupt;
 mod needs;
 pub mod ports;
+mod process;
 mod ready;
 pub mod secrets;
+mod soak;
 pub mod stack;
 mod up;
 

@@ -41,6 +41,8 @@ pub struct LiveProgramme {
     pub added_latency_ms: Option<f64>,
     /// Of the last tick.
     pub av_skew_added_ms: Option<f64>,
+    /// Pictures of the source that never came, so far.
+    pub lost: u64,
     /// So far.
     pub gaps: u64,
     /// So far.

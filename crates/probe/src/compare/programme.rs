@@ -137,6 +137,7 @@ impl Dubbed {
             matched: self.matcher.latency().count(),
             added_latency_ms: (count > 0).then(|| (sum / count as f64 * 10.0).round() / 10.0),
             av_skew_added_ms: self.pairing.now().map(|ms| (ms * 100.0).round() / 100.0),
+            lost: self.matcher.counts().lost,
             gaps: audio.gaps,
             discontinuities: audio.discontinuities,
             identical: both.map(|(payload, sei)| payload && sei),

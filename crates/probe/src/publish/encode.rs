@@ -8,7 +8,7 @@ use gstreamer as gst;
 use gstreamer_app as app;
 
 use super::egress::Track;
-use super::{ORIGIN_NS, Options};
+use super::{ORIGIN_NS, Options, pace};
 use crate::element;
 use crate::nal;
 use crate::read::avc_length_size;
@@ -59,16 +59,19 @@ pub(super) fn aac() -> Result<[gst::Element; 3]> {
 pub(super) struct Stamper {
     run: u32,
     ticks: bool,
+    clock_ppm: i32,
     frame: Arc<AtomicU64>,
     /// When the media timeline begins, on the monotonic clock.
     start_ns: Arc<AtomicU64>,
 }
 
 impl Stamper {
-    pub(super) fn new(run: u32, ticks: bool) -> Self {
+    /// For a publisher whose clock runs faster than the machine's by `clock_ppm` millionths.
+    pub(super) fn new(run: u32, ticks: bool, clock_ppm: i32) -> Self {
         Self {
             run,
             ticks,
+            clock_ppm,
             frame: Arc::default(),
             start_ns: Arc::default(),
         }
@@ -91,7 +94,7 @@ impl Stamper {
         let mark = Stamp {
             run: self.run,
             frame,
-            captured_ns: first_ns + media_ns,
+            captured_ns: first_ns + pace::lasts(media_ns, self.clock_ppm),
             media_ns,
             first_ns,
             ticks: self.ticks,

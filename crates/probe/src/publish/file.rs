@@ -13,7 +13,7 @@ use gstreamer as gst;
 use super::demux::{Input, Unit};
 use super::egress::Egress;
 use super::encode::Stamper;
-use super::{Ended, ORIGIN_NS, Options, Started};
+use super::{Ended, ORIGIN_NS, Options, Started, pace};
 use crate::element;
 
 /// The next round's file is opened so long before the end of this one.
@@ -36,7 +36,7 @@ pub(super) fn run(
         run: super::draw_run(),
         start_ns: element::now_ns(),
     };
-    player.stamper = Stamper::new(started.run, false);
+    player.stamper = Stamper::new(started.run, false, options.clock_ppm);
     player.stamper.start(started.start_ns);
     player.start_ns = started.start_ns;
     on_start(&started);
@@ -102,7 +102,7 @@ impl<'a> Player<'a> {
             path,
             stop,
             egress,
-            stamper: Stamper::new(0, false),
+            stamper: Stamper::new(0, false, options.clock_ppm),
             start_ns: 0,
             input,
             next: None,
@@ -141,7 +141,7 @@ impl<'a> Player<'a> {
 
     fn wait_for(&mut self, at_ns: i64) {
         self.position_ns = self.position_ns.max(at_ns);
-        let due_ns = self.start_ns + at_ns.max(0) as u64;
+        let due_ns = self.start_ns + pace::lasts(at_ns.max(0) as u64, self.options.clock_ppm);
         let wait = due_ns.saturating_sub(element::now_ns());
         if wait > 0 && !self.stop.load(Ordering::Acquire) {
             // A pause in the file must not hold up the end: the longest one that is waited for in one piece.

@@ -8,6 +8,7 @@ mod demux;
 mod egress;
 mod encode;
 mod file;
+mod pace;
 mod pattern;
 mod track;
 
@@ -60,6 +61,9 @@ pub struct Options {
     /// Sound only
     #[arg(long)]
     pub no_video: bool,
+    /// How much faster than the machine's clock the stream runs, in millionths; negative: slower
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(-10_000..=10_000))]
+    pub clock_ppm: i32,
     /// Music and ticks only: espeak-ng is not needed
     #[arg(long)]
     pub no_talk: bool,
@@ -83,6 +87,7 @@ impl Options {
             rate: 44_100,
             no_audio: false,
             no_video: false,
+            clock_ppm: 0,
             no_talk: false,
         }
     }

@@ -10,7 +10,7 @@ use gstreamer_app as app;
 
 use super::egress::Egress;
 use super::encode::{self, PRIMING, Stamper};
-use super::{Ended, ORIGIN_NS, Options, Started};
+use super::{Ended, ORIGIN_NS, Options, Started, pace};
 use crate::element::{self, Running};
 use crate::picture::Painter;
 use crate::sound::Sound;
@@ -23,7 +23,7 @@ const MOST_WAITING: u64 = 60;
 
 pub(super) fn run(options: &Options, stop: &AtomicBool, on_start: &mut dyn FnMut(&Started)) -> Result<Ended> {
     let run = super::draw_run();
-    let stamper = Stamper::new(run, !options.no_audio);
+    let stamper = Stamper::new(run, !options.no_audio, options.clock_ppm);
     let talk = (!options.no_audio && !options.no_talk)
         .then(|| Talk::speak(options.rate))
         .transpose()?;
@@ -44,7 +44,8 @@ pub(super) fn run(options: &Options, stop: &AtomicBool, on_start: &mut dyn FnMut
     while !stop.load(Ordering::Acquire) && source.due_ns() < end_ns {
         egress.check()?;
         source.check()?;
-        let wait = (start_ns + source.due_ns()).saturating_sub(element::now_ns());
+        let due_ns = start_ns + pace::lasts(source.due_ns(), options.clock_ppm);
+        let wait = due_ns.saturating_sub(element::now_ns());
         if wait > 0 {
             std::thread::sleep(Duration::from_nanos(wait));
         }

@@ -1,4 +1,5 @@
-//! The engine without models: each dub is a steady tone as long as its utterance, its pitch given by the target language.
+//! The engine without models: each dub is a steady tone as long as its utterance (or
+//! `MOCK_STRETCH` percent of it), its pitch given by the target language.
 //!
 //! | language | Hz | | language | Hz |
 //! | --- | --- | --- | --- | --- |
@@ -94,11 +95,11 @@ pub struct Mock {
 }
 
 impl Mock {
-    /// Starts it; each dub comes `delay` after its utterance.
-    pub fn start(delay: Duration) -> std::io::Result<Self> {
+    /// Starts it; each dub comes `delay` after its utterance and lasts `stretch` hundredths of it.
+    pub fn start(delay: Duration, stretch: u32) -> std::io::Result<Self> {
         Ok(Self {
             about: plain_about("mock", "tone"),
-            pace: Pace::start("mock", delay, Tones)?,
+            pace: Pace::start("mock", delay, Tones { stretch })?,
         })
     }
 }
@@ -158,7 +159,16 @@ pub(super) fn lag(delay: Duration) -> LagMs {
     }
 }
 
-struct Tones;
+struct Tones {
+    /// Length of a dub in hundredths of its utterance.
+    stretch: u32,
+}
+
+impl Tones {
+    fn samples(&self, lang: &str, source_len: usize) -> Vec<i16> {
+        tone(lang, source_len * self.stretch as usize / 100)
+    }
+}
 
 impl Make for Tones {
     fn recognise(&self, job: &Job) -> (String, String) {
@@ -171,7 +181,7 @@ impl Make for Tones {
     fn dub(&self, job: &Job, target: &JobTarget) -> (String, Vec<i16>) {
         (
             format!("[mock {}] utterance {}", target.lang, job.utterance),
-            tone(&target.lang, job.pcm.len()),
+            self.samples(&target.lang, job.pcm.len()),
         )
     }
 
@@ -210,5 +220,11 @@ mod tests {
         assert_eq!(tone.iter().map(|s| s.abs()).max(), Some(3277));
         assert!(tone[0] == 0 && tone[tone.len() - 1].abs() < 10);
         assert!(super::tone("es", 1).len() == 1 && super::tone("es", 0).is_empty());
+    }
+
+    #[test]
+    fn a_stretched_dub_is_longer_than_its_utterance() {
+        let lengths = [100, 125].map(|stretch| Tones { stretch }.samples("es", 16_000).len());
+        assert_eq!(lengths, [24_000, 30_000]);
     }
 }

@@ -235,7 +235,7 @@ pub enum Event {
 /// Starts the engine that the configuration names. It may still have to load its models: see [`Engine::state`].
 pub fn start(config: &Config) -> anyhow::Result<Arc<dyn Engine>> {
     Ok(match config.engine {
-        Name::Mock => Arc::new(mock::Mock::start(config.mock_delay)?),
+        Name::Mock => Arc::new(mock::Mock::start(config.mock_delay, config.mock_stretch)?),
         Name::Echo => Arc::new(echo::Echo::start(config.mock_delay)?),
         Name::Cascade => Arc::new(cascade::start(config)?),
     })

@@ -4,6 +4,7 @@ mod figures;
 mod goals;
 mod machine;
 mod speech;
+mod streams;
 
 use std::process::ExitCode;
 
@@ -21,12 +22,15 @@ pub(crate) struct Bench {
 enum Kind {
     /// The models of real speech with full-size random weights, against candle's own and the original Python
     Speech(speech::Speech),
+    /// How many streams one core and this machine hold, what each costs, and what plain copies of them cost
+    Streams(streams::Streams),
 }
 
 impl Bench {
     pub(crate) fn run(self) -> Result<ExitCode> {
         match self.kind {
             Kind::Speech(speech) => speech.run(),
+            Kind::Streams(streams) => streams.run(),
         }
     }
 }

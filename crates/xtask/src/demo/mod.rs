@@ -246,7 +246,7 @@ impl Run {
 }
 
 /// The probe's lines, as they come; one that finds no room is left out, the next one says the same and more.
-fn read_lines(child: &mut Child) -> Result<Receiver<Value>> {
+pub(crate) fn read_lines(child: &mut Child) -> Result<Receiver<Value>> {
     let out = child.stdout().context("the probe's output is not piped")?;
     let (sender, receiver) = sync_channel(LINES);
     std::thread::spawn(move || {

@@ -1,14 +1,13 @@
 //! What a process costs, from `/proc`; nothing where there is none.
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::process::{TICKS_PER_SECOND, read};
+
 /// The first seconds load plugins and fill queues; they say nothing about a stream that runs for hours.
 const SETTLING: Duration = Duration::from_secs(10);
-/// `/proc` counts processor time in hundredths of a second on every Linux.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Follows one worker; a restarted one starts the window anew.
 #[derive(Debug, Default)]
@@ -40,7 +39,13 @@ impl Usage {
         if self.seen.is_some_and(|seen| now.duration_since(seen) < SETTLING) {
             return;
         }
-        let Some(reading) = read(pid, now) else { return };
+        let Some(found) = read(pid) else { return };
+        let reading = Reading {
+            at: now,
+            ticks: found.ticks,
+            rss_mb: found.rss_mb,
+            pss_mb: found.pss_mb,
+        };
         let from = *self.from.get_or_insert(reading);
         self.to = Some(Reading {
             rss_mb: reading.rss_mb.max(self.to.map_or(0.0, |to| to.rss_mb)),
@@ -72,47 +77,9 @@ pub(crate) fn round(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
 
-fn read(pid: u64, at: Instant) -> Option<Reading> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let smaps = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-    Some(Reading {
-        at,
-        ticks: ticks(&stat)?,
-        rss_mb: megabytes(&status, "VmRSS:")?,
-        pss_mb: megabytes(&smaps, "Pss:").unwrap_or(0.0),
-    })
-}
-
-/// User and system time: the 14th and 15th field, counted behind the name, which may hold spaces.
-fn ticks(stat: &str) -> Option<f64> {
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let user: f64 = fields.get(11)?.parse().ok()?;
-    let system: f64 = fields.get(12)?.parse().ok()?;
-    Some(user + system)
-}
-
-fn megabytes(text: &str, name: &str) -> Option<f64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-    let kilobytes: f64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-    Some(kilobytes / 1024.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn processor_time_is_read_behind_a_name_with_spaces() {
-        let stat = "7 (a (b) c) S 1 7 7 0 -1 4194304 1 2 3 4 120 30 5 6 20 0 9 0 100 1 2";
-        assert_eq!(ticks(stat), Some(150.0));
-    }
-
-    #[test]
-    fn memory_is_read_in_megabytes() {
-        assert_eq!(megabytes("Name: x\nVmRSS:\t  2048 kB\n", "VmRSS:"), Some(2.0));
-        assert_eq!(megabytes("Name: x\n", "VmRSS:"), None);
-    }
 
     #[test]
     fn the_first_seconds_do_not_count_and_a_new_worker_starts_anew() {

@@ -50,6 +50,25 @@ pub(crate) fn tag_of(tag: &[u8]) -> Option<(TagKind, u32)> {
     Some((kind, u32::from_be_bytes([t3, t2, t1, t0])))
 }
 
+/// What an FLV file begins with. It promises neither sound nor picture: what comes is what there is.
+pub(crate) const HEAD: [u8; 13] = *b"FLV\x01\0\0\0\0\x09\0\0\0\0";
+
+/// A whole tag out of its body, with its length behind it as a file has it.
+pub(crate) fn tag(kind: TagKind, at_ms: u32, body: &[u8]) -> Vec<u8> {
+    let mut tag = Vec::with_capacity(HEAD.len() + 11 + body.len() + 4);
+    tag.put_u8(match kind {
+        TagKind::Picture => VIDEO_TAG,
+        TagKind::Sound => AUDIO_TAG,
+    });
+    tag.put_uint(body.len() as u64, 3);
+    tag.put_uint(u64::from(at_ms & 0xFF_FFFF), 3);
+    tag.put_u8((at_ms >> 24) as u8);
+    tag.put_uint(0, 3);
+    tag.put_slice(body);
+    tag.put_u32(body.len() as u32 + 11);
+    tag
+}
+
 /// The body of an audio tag with one raw AAC frame.
 pub(crate) fn sound(frame: &[u8]) -> Bytes {
     sound_tag(UNIT, frame)
@@ -79,17 +98,20 @@ mod tests {
 
     #[test]
     fn a_tag_says_what_it_carries_and_when() {
-        let tag =
-            |kind: u8, body: &[u8]| [&[kind, 0, 0, body.len() as u8, 2, 3, 4, 1, 0, 0, 0], body, &[0; 4]].concat();
+        use TagKind::{Picture, Sound};
         let at_ms = 0x0102_0304;
         assert_eq!(
-            tag_of(&tag(9, &picture(&[1], false, 0))),
-            Some((TagKind::Picture, at_ms))
+            tag(Sound, at_ms, &[0xAF, 1, 7]),
+            [8, 0, 0, 3, 2, 3, 4, 1, 0, 0, 0, 0xAF, 1, 7, 0, 0, 0, 14]
         );
-        assert_eq!(tag_of(&tag(9, &picture_header(&[1, 100]))), None);
-        assert_eq!(tag_of(&tag(8, &sound(&[7]))), Some((TagKind::Sound, at_ms)));
-        assert_eq!(tag_of(&tag(8, &sound_header(&[0x11, 0x90]))), None);
-        assert_eq!(tag_of(&tag(18, &[2, 0, 10])), None);
+        assert_eq!(
+            tag_of(&tag(Picture, at_ms, &picture(&[1], false, 0))),
+            Some((Picture, at_ms))
+        );
+        assert_eq!(tag_of(&tag(Picture, at_ms, &picture_header(&[1, 100]))), None);
+        assert_eq!(tag_of(&tag(Sound, at_ms, &sound(&[7]))), Some((Sound, at_ms)));
+        assert_eq!(tag_of(&tag(Sound, at_ms, &sound_header(&[0x11, 0x90]))), None);
+        assert_eq!(tag_of(&[18, 0, 0, 3, 2, 3, 4, 1, 0, 0, 0, 2, 0, 10, 0, 0, 0, 14]), None);
         assert_eq!(tag_of(b"FLV"), None);
     }
 

@@ -6,7 +6,7 @@
 
 pub(crate) mod flv;
 mod lead;
-mod publisher;
+pub(crate) mod publisher;
 mod task;
 mod tls;
 

@@ -84,14 +84,29 @@ impl Error {
     }
 }
 
-fn protocol(error: impl std::fmt::Debug) -> Error {
+pub(crate) fn protocol(error: impl std::fmt::Debug) -> Error {
     Error::Protocol(format!("{error:?}"))
 }
 
 /// TCP, or TLS over it.
-trait Transport: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Transport for T {}
+
+/// Connects, to a third party only as far as `allow` lets it, and shakes hands; gives what came behind the handshake too.
+pub(crate) async fn dial(url: &RtmpUrl, allow: Option<&Allow>) -> Result<(Box<dyn Transport>, Vec<u8>), Error> {
+    let tcp = match allow {
+        None => TcpStream::connect((url.host(), url.port())).await?,
+        Some(allow) => reach::reach(&reach::System, url, allow).await?,
+    };
+    tcp.set_nodelay(true)?;
+    let mut stream: Box<dyn Transport> = match url.scheme() {
+        Scheme::Rtmp => Box::new(tcp),
+        Scheme::Rtmps => Box::new(tls::connect(tcp, url.host()).await?),
+    };
+    let rest = shake_hands(&mut stream).await?;
+    Ok((stream, rest))
+}
 
 /// A connection whose `publish` was accepted.
 pub(crate) struct Publisher {
@@ -110,16 +125,7 @@ impl Publisher {
     }
 
     async fn set_up(url: &RtmpUrl, allow: Option<&Allow>) -> Result<Self, Error> {
-        let tcp = match allow {
-            None => TcpStream::connect((url.host(), url.port())).await?,
-            Some(allow) => reach::reach(&reach::System, url, allow).await?,
-        };
-        tcp.set_nodelay(true)?;
-        let mut stream: Box<dyn Transport> = match url.scheme() {
-            Scheme::Rtmp => Box::new(tcp),
-            Scheme::Rtmps => Box::new(tls::connect(tcp, url.host()).await?),
-        };
-        let rest = shake_hands(&mut stream).await?;
+        let (stream, rest) = dial(url, allow).await?;
         let mut config = ClientSessionConfig::new();
         config.chunk_size = CHUNK;
         config.flash_version = "FMLE/3.0 (compatible; dragoman)".to_owned();

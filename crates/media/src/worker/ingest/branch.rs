@@ -179,7 +179,7 @@ fn app_sink(name: &str, caps: &gst::Caps, on: impl FnMut(&gst::Sample) + Send + 
     gst_app::AppSink::builder()
         .name(name)
         .caps(caps)
-        // rtmp2src is not live: with preroll, a sink that waits for its track would hold up the other one for good.
+        // An RTMP source is not live here: with preroll, a sink that waits for its track would hold up the other one for good.
         .sync(false)
         .async_(false)
         .callbacks(

@@ -2,6 +2,7 @@
 
 mod branch;
 pub(crate) mod pipeline;
+mod reader;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};

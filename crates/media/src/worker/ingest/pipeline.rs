@@ -7,16 +7,19 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use gstreamer as gst;
 use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
 use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::Instrument;
 
 use super::branch::{self, Stamps};
-use super::{Ended, Sink};
+use super::{Ended, Sink, reader};
 use crate::worker::clock;
 use crate::worker::egress::flv;
 
 /// Elements that an ingest needs in any case; those of rarer codecs are asked for when they come.
 pub(crate) const ELEMENTS: [&str; 13] = [
-    "rtmp2src",
+    "appsrc",
     "flvdemux",
     "rtspsrc",
     "rtph264depay",
@@ -40,31 +43,56 @@ const STOP: Duration = Duration::from_secs(2);
 /// A running ingest. [`Pipeline::stop`] ends it.
 pub(super) struct Pipeline {
     pipeline: gst::Pipeline,
+    /// Reads what the pipeline demuxes, until this is dropped.
+    feeding: Option<DropGuard>,
 }
 
 impl Pipeline {
     /// Connects to `url`; how it ends is told on `ended`.
     pub(super) fn start(url: &str, sink: &Sink, ended: mpsc::Sender<Ended>) -> Result<Self> {
-        let pipeline = gst::Pipeline::with_name("ingest");
-        let this = Self { pipeline };
+        let mut this = Self {
+            pipeline: gst::Pipeline::with_name("ingest"),
+            feeding: None,
+        };
         this.watch(ended.clone())?;
+        let mut fed = None;
         if url.starts_with("rtsp") {
-            this.build_rtsp(url, sink, ended)?;
+            this.build_rtsp(url, sink, ended.clone())?;
         } else {
-            this.build_rtmp(url, sink, ended)?;
+            let source = gst_app::AppSrc::builder().format(gst::Format::Bytes).build();
+            this.build_rtmp(&source, sink, ended.clone())?;
+            fed = Some(source);
         }
         this.pipeline
             .set_state(gst::State::Playing)
             .context("start the ingest")?;
+        if let Some(source) = fed {
+            this.feed(url.to_owned(), source, ended);
+        }
         Ok(this)
     }
 
-    fn build_rtmp(&self, url: &str, sink: &Sink, ended: mpsc::Sender<Ended>) -> Result<()> {
-        let source = gst::ElementFactory::make("rtmp2src")
-            .property("location", url)
-            .build()?;
+    /// Reads the stream into the pipeline for as long as this lives.
+    fn feed(&mut self, url: String, source: gst_app::AppSrc, ended: mpsc::Sender<Ended>) {
+        let stop = CancellationToken::new();
+        self.feeding = Some(stop.clone().drop_guard());
+        let feed = async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                (error, has_come) = reader::feed(&url, &source) => {
+                    // What has come is played out first; the bus tells when that is done.
+                    if !has_come || source.end_of_stream().is_err() {
+                        let _ = ended.try_send(Ended::Lost(format!("{error:#}")));
+                    }
+                }
+            }
+        };
+        tokio::spawn(feed.in_current_span());
+    }
+
+    fn build_rtmp(&self, source: &gst_app::AppSrc, sink: &Sink, ended: mpsc::Sender<Ended>) -> Result<()> {
         let demux = gst::ElementFactory::make("flvdemux").build()?;
-        self.pipeline.add_many([&source, &demux])?;
+        self.pipeline.add_many([source.upcast_ref(), &demux])?;
         source.link(&demux)?;
         if sink.awaits_picture() {
             let_picture_go_first(&source, sink, ended.clone())?;
@@ -118,7 +146,8 @@ impl Pipeline {
     }
 
     /// Stops it, off the calling thread: a source may wait for its network.
-    pub(super) async fn stop(self) {
+    pub(super) async fn stop(mut self) {
+        self.feeding = None;
         let stop = tokio::task::spawn_blocking(move || {
             let _ = self.pipeline.set_state(gst::State::Null);
         });
