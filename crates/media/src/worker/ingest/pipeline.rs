@@ -95,7 +95,7 @@ impl Pipeline {
         self.pipeline.add_many([source.upcast_ref(), &demux])?;
         source.link(&demux)?;
         if sink.awaits_picture() {
-            let_picture_go_first(&source, sink, ended.clone())?;
+            let_picture_go_first(source.upcast_ref(), sink, ended.clone())?;
         }
         self.attach_pads_of(&demux, Stamps::Buffers, sink, ended);
         Ok(())
