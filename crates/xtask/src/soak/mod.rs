@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::{Value, json};
 
 use self::publisher::{Event, GRACE};
@@ -86,6 +87,9 @@ impl Soak {
             .unwrap_or_default();
         let mut rows = std::fs::File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
         let mut stack = Stack::start(&options(self.accelerate))?;
+        // GStreamer's reader, which the viewers are, keeps sockets of refused connections; a day of them is more than the
+        // usual limit. What is soaked keeps the usual one.
+        raise_descriptors();
         let mut watched = publisher::roles(self.accelerate)
             .iter()
             .map(|role| Watched::start(*role, &stack))
@@ -151,6 +155,15 @@ fn sample(stack: &Stack, watched: &[Watched], began: Instant, event: Option<Even
         processes: pids.into_iter().filter_map(look).collect(),
         streams,
         event,
+    }
+}
+
+/// Lets what is started from now on have as many descriptors as the system gives.
+fn raise_descriptors() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        eprintln!("the limit of descriptors stays as it is: {error}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! How fast a quantity grows: the median of the slopes between all pairs of samples (Theil and Sen), which a burst, a step
-//! back or a wild sample does not bend.
+//! back or a wild sample does not bend. A leak of a few steps does not bend it either, so the end is held against the
+//! beginning as well.
 
 /// Before pairs are made, neighbours become one by their median: so many are left.
 const MOST: usize = 300;
@@ -11,6 +12,8 @@ pub(super) struct Slope {
     pub(super) per_hour: f64,
     /// The longest time that was looked at in one piece.
     pub(super) hours: f64,
+    /// How much higher the last third of a piece is than its first, medians of each; of all pieces the one that differs most.
+    pub(super) rise: f64,
 }
 
 impl Slope {
@@ -20,7 +23,7 @@ impl Slope {
         let samples: usize = pieces.iter().map(Vec::len).sum();
         let together = samples.div_ceil(MOST).max(1);
         let mut slopes = Vec::new();
-        let mut longest: f64 = 0.0;
+        let (mut longest, mut rise) = (0.0_f64, 0.0_f64);
         for piece in pieces.iter().filter(|piece| piece.len() >= 3) {
             let thin: Vec<(f64, f64)> = piece.chunks(together).filter_map(middle).collect();
             for (index, from) in thin.iter().enumerate() {
@@ -30,16 +33,29 @@ impl Slope {
             if let (Some(first), Some(last)) = (piece.first(), piece.last()) {
                 longest = longest.max(last.0 - first.0);
             }
+            let third = piece.len().div_ceil(3);
+            if let (Some(early), Some(late)) = (middle(&piece[..third]), middle(&piece[piece.len() - third..]))
+                && (late.1 - early.1).abs() > rise.abs()
+            {
+                rise = late.1 - early.1;
+            }
         }
         Some(Self {
             per_hour: median(&mut slopes)? * 3600.0,
             hours: longest / 3600.0,
+            rise,
         })
     }
 
     /// What the line grows by in the longest piece.
-    pub(super) fn growth(self) -> f64 {
+    fn growth(self) -> f64 {
         self.per_hour * self.hours
+    }
+
+    /// Whether this is no growth: the line is flatter than `per_hour`, or too short for more than `in_all`, and no piece
+    /// rose by more than that.
+    pub(super) fn is_within(self, per_hour: f64, in_all: f64) -> bool {
+        (self.per_hour.abs() <= per_hour || self.growth().abs() <= in_all) && self.rise.abs() <= in_all
     }
 }
 
@@ -73,6 +89,18 @@ mod tests {
         assert!((slope.per_hour - 10.0).abs() < 0.2, "{slope:?}");
         assert!((slope.growth() - 10.0).abs() < 0.3, "{slope:?}");
         assert!(Slope::of(&[samples(|_| 60.0)]).unwrap().per_hour.abs() < 0.2);
+    }
+
+    #[test]
+    fn a_leak_of_a_few_steps_shows() {
+        let steps = |at: f64| 24.0 + (at / 1200.0).floor() * 2.0;
+        let slope = Slope::of(&[(0..720)
+            .map(|n| (f64::from(n) * 5.0, steps(f64::from(n) * 5.0)))
+            .collect()])
+        .unwrap();
+        assert_eq!(slope.rise, 4.0);
+        assert!(!slope.is_within(f64::INFINITY, 1.0));
+        assert!(Slope::of(&[samples(|_| 60.0)]).unwrap().is_within(0.2, 1.0));
     }
 
     #[test]

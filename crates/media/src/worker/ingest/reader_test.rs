@@ -2,14 +2,38 @@ use std::collections::HashSet;
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
+use rml_rtmp::chunk_io::ChunkSerializer;
 use rml_rtmp::handshake::{Handshake, HandshakeProcessResult, PeerType};
+use rml_rtmp::messages::RtmpMessage;
+use rml_rtmp::rml_amf0::Amf0Value;
 use rml_rtmp::sessions::{ServerSession, ServerSessionConfig, ServerSessionEvent, ServerSessionResult};
+use rml_rtmp::time::RtmpTimestamp;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use super::super::pipeline::Pipeline;
 use super::super::{Ended, Pace, Sink};
 use super::*;
+
+/// What a router says of a stream that it does not have.
+fn not_found(stream_id: u32) -> Result<Vec<u8>> {
+    let text = |text: &str| Amf0Value::Utf8String(text.to_owned());
+    let properties = [("level", "error"), ("code", "NetStream.Play.StreamNotFound")];
+    let properties = properties.map(|(name, value)| (name.to_owned(), text(value)));
+    let message = RtmpMessage::Amf0Command {
+        command_name: "onStatus".to_owned(),
+        transaction_id: 0.0,
+        command_object: Amf0Value::Null,
+        additional_arguments: vec![Amf0Value::Object(properties.into())],
+    };
+    let payload = message
+        .into_message_payload(RtmpTimestamp::new(0), stream_id)
+        .map_err(protocol)?;
+    Ok(ChunkSerializer::new()
+        .serialize(&payload, true, false)
+        .map_err(protocol)?
+        .bytes)
+}
 
 /// Takes a reader up to its `play`, refuses that and closes at once, whatever the reader still says.
 async fn refuse(mut stream: TcpStream) -> Result<()> {
@@ -38,17 +62,8 @@ async fn refuse(mut stream: TcpStream) -> Result<()> {
                 ServerSessionResult::RaisedEvent(ServerSessionEvent::ConnectionRequested { request_id, .. }) => {
                     more.extend(session.accept_request(request_id).map_err(protocol)?);
                 }
-                ServerSessionResult::RaisedEvent(ServerSessionEvent::PlayStreamRequested { request_id, .. }) => {
-                    let code = "NetStream.Play.StreamNotFound";
-                    for result in session
-                        .reject_request(request_id, code, "no such stream")
-                        .map_err(protocol)?
-                    {
-                        if let ServerSessionResult::OutboundResponse(packet) = result {
-                            stream.write_all(&packet.bytes).await?;
-                        }
-                    }
-                    return Ok(());
+                ServerSessionResult::RaisedEvent(ServerSessionEvent::PlayStreamRequested { stream_id, .. }) => {
+                    return stream.write_all(&not_found(stream_id)?).await.map_err(Into::into);
                 }
                 _ => {}
             }

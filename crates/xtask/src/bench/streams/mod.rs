@@ -169,8 +169,11 @@ impl Streams {
                     continue;
                 }
                 eprintln!("{streams} x {}, {}", series.format.name(), copier.name());
-                let cost = step::copies(&setting, copier, streams, interrupt)?;
-                series.floor.push(Floor { copier, streams, cost });
+                match step::copies(&setting, copier, streams, interrupt) {
+                    Ok(cost) => series.floor.push(Floor { copier, streams, cost }),
+                    // The figures of what is ours do not depend on it.
+                    Err(error) => eprintln!("  not counted: {error:#}"),
+                }
             }
         }
         Ok(())
