@@ -35,6 +35,9 @@ in
     # The hostile inputs' own workspace, whose targets a test lists.
     (maybeMissing ../fuzz)
     ./gstreamer.nix
+    # Images made without Nix are compared with the flake's, and what is composed of them with what the binaries read.
+    ./images.nix
+    ../compose.yaml
   ]);
   # What cargo-deny judges.
   deny = of (unions [

@@ -16,5 +16,6 @@ pub mod config;
 pub mod control;
 pub mod guardian;
 pub mod orchestrator;
+mod publish;
 pub mod spec;
 pub mod worker;

@@ -12,7 +12,7 @@
 //! never makes it wait. The rest lives on one small runtime. [`playhead`] is where to start reading.
 
 mod clock;
-mod egress;
+pub(crate) mod egress;
 mod encoder;
 mod feed;
 mod ingest;

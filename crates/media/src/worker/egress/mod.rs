@@ -5,7 +5,7 @@
 
 pub(crate) mod flv;
 mod lead;
-mod publisher;
+pub(crate) mod publisher;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
