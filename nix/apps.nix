@@ -1,4 +1,4 @@
-# `nix run .#demo | load | verify-images | join-images | doctor`.
+# `nix run .#demo | load | up | verify-images | join-images | doctor`.
 {
   lib,
   writeShellApplication,
@@ -28,7 +28,7 @@ let
   # Variables first, then the scripts as they are.
   with' = variables: scripts: lib.concatStringsSep "\n" ([ variables ] ++ map builtins.readFile scripts);
 in
-{
+rec {
   demo =
     app "demo" "Publishes a live stream, dubs it, measures it like a viewer and reports"
       [
@@ -48,6 +48,13 @@ in
     ./apps/say.sh
     ./apps/need-space.sh
     ./apps/load.sh
+  ]);
+
+  up = app "up" "Loads this version's images and starts them with docker compose" [
+    coreutils
+  ] (with' "load=${load.program} version=${version}" [
+    ./apps/say.sh
+    ./apps/up.sh
   ]);
 
   verify-images = app "verify-images" "Builds the images again and compares the digests" [

@@ -27,17 +27,16 @@ let
 in
 {
   build = of (difference rust texts);
-  # Tests compare the configuration's example and the list of plugins with the code.
+  # Tests compare the configuration's example, the compose file, the images and the list of plugins with the code.
   tests = of (unions [
     rust
     ../.env.example
     ../README.md
+    (maybeMissing ../compose.yaml)
     # The hostile inputs' own workspace, whose targets a test lists.
     (maybeMissing ../fuzz)
     ./gstreamer.nix
-    # Images made without Nix are compared with the flake's, and what is composed of them with what the binaries read.
     ./images.nix
-    ../compose.yaml
   ]);
   # What cargo-deny judges.
   deny = of (unions [

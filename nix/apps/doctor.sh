@@ -53,9 +53,28 @@ for engine in docker podman; do
     row absent "$engine" "not on the PATH"
   elif "$engine" info >/dev/null 2>&1; then
     row ok "$engine" "answers"
+    if "$engine" compose version >/dev/null 2>&1; then
+      row ok "$engine compose" "$("$engine" compose version --short 2>/dev/null)"
+    else
+      row absent "$engine compose" "needed for nix run .#up: https://docs.docker.com/compose/install"
+    fi
   else
     row absent "$engine" "does not answer: start it, or let your user talk to it (group docker)"
   fi
 done
+free=$(awk '$1 == "MemAvailable:" { print int($2 / 1024) }' /proc/meminfo 2>/dev/null || true)
+if [ -z "$free" ]; then
+  row absent memory "the system does not say; the stack takes 500 MB without models"
+elif [ "$free" -ge 500 ]; then
+  row ok memory "$free MB free of 500 that the stack takes without models"
+else
+  row absent memory "$free MB free; the stack takes 500 MB without models"
+fi
+if command -v nvidia-smi >/dev/null && gpu=$(nvidia-smi --query-gpu=name,memory.total --format=csv,noheader 2>/dev/null); then
+  row ok gpu "$gpu"
+else
+  row absent gpu "no nvidia-smi that answers; only the mode gpu needs it"
+fi
+echo "  for a mode, with ports, images, models and speech hosts: cargo xtask doctor --mode cpu|gpu|split"
 if [ -e /dev/kvm ]; then row ok kvm "/dev/kvm"; else row absent kvm "the VM tests need it, nothing else does"; fi
 exit $bad

@@ -19,4 +19,5 @@ pub mod scene;
 pub mod skipped;
 pub mod slices;
 pub mod spoken;
+pub mod variables;
 pub mod viewer;

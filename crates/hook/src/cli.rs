@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::config::Config;
 use crate::event::{self, Kind};
 use crate::vars::Vars;
 use crate::{Failure, exec, health, post};
@@ -17,10 +18,14 @@ const LIMIT_MS: u64 = 10_000;
 
 /// The hook that MediaMTX runs, and its image's health check.
 #[derive(Debug, Parser)]
-#[command(name = "dragoman-hook", version, about)]
+#[command(name = "dragoman-hook", version, about, subcommand_negates_reqs = true)]
 struct Cli {
+    /// Print the configuration, without secrets, and stop; exit 64 with every problem that `exec` would refuse (reads
+    /// MODE, ALLOW_OPEN, MEDIA_API_URL, MEDIA_API_KEY, and the MTX_ variables with their files)
+    #[arg(long, required = true)]
+    check_config: bool,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -41,7 +46,8 @@ enum Command {
         /// What to ask, such as http://127.0.0.1:9997/v3/info
         url: String,
     },
-    /// Replace each variable NAME_FILE by NAME with the file's content, then become PROGRAM
+    /// Replace each variable NAME_FILE by NAME with the file's content, then become PROGRAM; exit 64 when variables are bad,
+    /// or when MediaMTX would let other machines in without a key and ALLOW_OPEN is not 1
     Exec {
         /// Look only at names that start with this (repeatable): outside a container there are other people's
         /// variables that end in _FILE
@@ -61,10 +67,15 @@ pub fn run(
     let vars = Vars::new(vars);
     // Wrong usage and --help end the process here, with clap's own text.
     match Cli::parse_from(args).command {
-        Command::Ready { limit_ms } => notify(Kind::Ready, &vars, limit_ms),
-        Command::NotReady { limit_ms } => notify(Kind::NotReady, &vars, limit_ms),
-        Command::Health { url } => health::check(&url),
-        Command::Exec { only, program } => exec::exec(&vars, &only, &program),
+        None => {
+            let config = Config::judge(&vars, &["MTX_".to_owned()]).map_err(|problems| Failure::config(&problems))?;
+            print!("{}", config.shown);
+            Ok(())
+        }
+        Some(Command::Ready { limit_ms }) => notify(Kind::Ready, &vars, limit_ms),
+        Some(Command::NotReady { limit_ms }) => notify(Kind::NotReady, &vars, limit_ms),
+        Some(Command::Health { url }) => health::check(&url),
+        Some(Command::Exec { only, program }) => exec::exec(&vars, &only, &program),
     }
 }
 

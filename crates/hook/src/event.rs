@@ -71,17 +71,7 @@ pub(crate) fn request(kind: Kind, vars: &Vars) -> Result<Option<Request>, Failur
         vars.text("MTX_SOURCE_ID"),
         "the source's id, set by MediaMTX",
     );
-    let key = vars
-        .secret("MEDIA_API_KEY")
-        .and_then(|keys| keys.map(|keys| sendable(&keys)).transpose());
-    let key = key.unwrap_or_else(|problem| {
-        problems.push(problem);
-        None
-    });
-    let base = vars.text("MEDIA_API_URL").unwrap_or_else(|| DEFAULT_URL.to_owned());
-    if let Err(problem) = plain_http(&base) {
-        problems.push(format!("MEDIA_API_URL: {problem}"));
-    }
+    let (base, key) = address(vars, &mut problems);
     if !problems.is_empty() {
         return Err(Failure::config(&problems));
     }
@@ -99,6 +89,22 @@ pub(crate) fn request(kind: Kind, vars: &Vars) -> Result<Option<Request>, Failur
             source_id,
         },
     }))
+}
+
+/// Where the media service is, and its key.
+pub(crate) fn address(vars: &Vars, problems: &mut Vec<String>) -> (String, Option<String>) {
+    let key = vars
+        .secret("MEDIA_API_KEY")
+        .and_then(|keys| keys.map(|keys| sendable(&keys)).transpose());
+    let key = key.unwrap_or_else(|problem| {
+        problems.push(problem);
+        None
+    });
+    let base = vars.text("MEDIA_API_URL").unwrap_or_else(|| DEFAULT_URL.to_owned());
+    if let Err(problem) = plain_http(&base) {
+        problems.push(format!("MEDIA_API_URL: {problem}"));
+    }
+    (base, key)
 }
 
 /// The first plain key: the media service takes several, and digests, from the same variable.

@@ -6,15 +6,19 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::Failure;
+use crate::config::Config;
 use crate::vars::{Vars, both_set, read_file};
 
 /// Variables that end in `_FILE` by other people's conventions and are meant as paths.
 const PATHS: [&str; 2] = ["SSL_CERT_FILE", "NIX_SSL_CERT_FILE"];
 
-/// Becomes `program` (and its arguments); only names that start with one of `only` are looked at, all without any. Comes back only with a failure: 64 for bad variables, 127 for a program that
-/// cannot be run.
+/// Becomes `program` (and its arguments); only files of names that start with one of `only` are read, all without any.
+/// Comes back only with a failure: 64 for bad variables, 127 for a program that cannot be run.
 pub(crate) fn exec(vars: &Vars, only: &[String], program: &[OsString]) -> Result<(), Failure> {
-    let changes = changes(vars, only).map_err(|problems| Failure::config(&problems))?;
+    let config = Config::judge(vars, only).map_err(|problems| Failure::config(&problems))?;
+    if config.is_open {
+        eprintln!("dragoman-hook: open: other machines publish and watch without a key, since ALLOW_OPEN is set");
+    }
     let Some((program, arguments)) = program.split_first() else {
         return Err(Failure::config(&[
             "PROGRAM: not given, expected what to run behind --".to_owned()
@@ -22,7 +26,7 @@ pub(crate) fn exec(vars: &Vars, only: &[String], program: &[OsString]) -> Result
     };
     let mut command = Command::new(program);
     command.args(arguments);
-    for Change { file_name, name, value } in changes {
+    for Change { file_name, name, value } in config.changes {
         command.env_remove(file_name).env(name, value);
     }
     let error = command.exec();
@@ -33,13 +37,13 @@ pub(crate) fn exec(vars: &Vars, only: &[String], program: &[OsString]) -> Result
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Change {
+pub(crate) struct Change {
     file_name: String,
-    name: String,
-    value: String,
+    pub(crate) name: String,
+    pub(crate) value: String,
 }
 
-fn changes(vars: &Vars, only: &[String]) -> Result<Vec<Change>, Vec<String>> {
+pub(crate) fn changes(vars: &Vars, only: &[String]) -> Result<Vec<Change>, Vec<String>> {
     let mut changes = Vec::new();
     let mut problems = Vec::new();
     for (file_name, path) in vars.iter() {

@@ -9,12 +9,14 @@
 //! dragoman-hook ready|not-ready      MTX_* → POST {MEDIA_API_URL}/v1/mediamtx/events/…
 //! dragoman-hook health URL           GET URL, exit 0 when it answers 2xx
 //! dragoman-hook exec -- PROGRAM …    NAME_FILE=/path → NAME=<content>, then PROGRAM in this process
+//! dragoman-hook --check-config       what exec would refuse, all of it, exit 64
 //! ```
 //!
 //! The query of a publisher can hold credentials: it is sent, never shown.
 
 mod backoff;
 pub mod cli;
+mod config;
 mod event;
 mod exec;
 mod health;

@@ -27,11 +27,21 @@ impl Vars {
         (!value.is_empty()).then(|| value.to_string_lossy().into_owned())
     }
 
-    /// The value of `name` or the content of `<name>_FILE`. A problem is one line that names the variable.
+    /// The value of `name` or the content of `<name>_FILE`. A problem is one line that names the variable; that it is set
+    /// to nothing is one too, since what should have filled it did not.
     pub(crate) fn secret(&self, name: &str) -> Result<Option<String>, String> {
         let file_name = format!("{name}_FILE");
         let Some(path) = self.text(&file_name) else {
-            return Ok(self.text(name));
+            let value = self.text(name);
+            let blank = [name, &file_name]
+                .into_iter()
+                .find(|name| self.0.contains_key(OsStr::new(name)));
+            return match (value, blank) {
+                (None, Some(blank)) => Err(format!(
+                    "{blank}: found nothing, expected a secret, or the variable not to be set at all"
+                )),
+                (value, _) => Ok(value),
+            };
         };
         if self.text(name).is_some() {
             return Err(both_set(name, &file_name));

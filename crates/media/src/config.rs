@@ -1,30 +1,26 @@
 //! The orchestrator's configuration: variables in, one judged [`Config`] or all problems out.
 
+mod shown;
+
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use dragoman_service::auth::Access;
-use dragoman_service::config::{Check, ConfigError, Secret, Vars, parse};
+use dragoman_service::config::{Check, ConfigError, Mode, Secret, Vars};
 use dragoman_service::telemetry;
 use serde::Deserialize;
 use url::Url;
 
-use crate::orchestrator::settings::{self, Settings};
+pub use self::shown::shown;
 
-/// Where this service's modes run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Everything on one machine without a GPU.
-    Cpu,
-    /// Everything on one machine with a GPU.
-    Gpu,
-    /// The speech service is somewhere else.
-    Split,
-}
+use crate::orchestrator::settings::{self, Settings};
+use crate::spec::Artifacts;
 
 /// Loopback: a listener beyond it needs a key.
 const LISTEN: &str = "127.0.0.1:8080";
+/// Some weeks of talk: an utterance takes about 400 bytes.
+const ARTIFACTS_MAX_MB: u64 = 256;
 
 /// The variables as they come.
 #[derive(Default, Deserialize)]
@@ -49,6 +45,8 @@ struct Raw {
     media_max_streams: Option<String>,
     allow_open: Option<String>,
     run_dir: Option<String>,
+    artifacts_dir: Option<String>,
+    artifacts_max_mb: Option<String>,
     xdg_runtime_dir: Option<String>,
     watch_url: Option<String>,
     log: Option<String>,
@@ -80,6 +78,8 @@ pub struct Config {
     pub max_streams: usize,
     /// Holds the workers' sockets and locks.
     pub run_dir: PathBuf,
+    /// Where what was said is written down.
+    pub artifacts: Option<Artifacts>,
     /// Where viewers watch; `None` when the page shows no links.
     pub watch_url: Url,
     /// What is logged.
@@ -116,7 +116,7 @@ impl Config {
         let mut check = Check::new();
         let mut raw: Raw = vars.read(&mut check);
         let ms = Duration::from_millis;
-        let mode = check.choice("MODE", raw.mode, Mode::Cpu, &MODES);
+        let (mode, allow_open) = check.mode(raw.mode, raw.allow_open);
         judge_mode(
             &mut check,
             mode,
@@ -124,7 +124,6 @@ impl Config {
             &raw.speech_key,
             raw.speech_device.as_deref(),
         );
-        let allow_open = check.flag("ALLOW_OPEN", raw.allow_open);
         let listen = check.address("MEDIA_LISTEN", raw.media_listen, LISTEN);
         let limit = ms(0)..=Duration::from_secs(60);
         let config = Config {
@@ -153,6 +152,7 @@ impl Config {
             access: check.access("MEDIA_API_KEY", raw.media_api_key, listen, allow_open),
             max_streams: check.number("MEDIA_MAX_STREAMS", raw.media_max_streams, 8, 1..=256),
             run_dir: judge_run_dir(&mut check, raw.run_dir, raw.xdg_runtime_dir),
+            artifacts: judge_artifacts(&mut check, raw.artifacts_dir, raw.artifacts_max_mb),
             watch_url: check.url("WATCH_URL", raw.watch_url, "http://127.0.0.1:8888", &["http", "https"]),
             log: telemetry::Options::check(&mut check, raw.log, raw.log_format),
         };
@@ -166,18 +166,6 @@ impl Config {
             .into_iter()
             .filter(ours)
             .collect()
-    }
-}
-
-const MODES: [(&str, Mode); 3] = [("cpu", Mode::Cpu), ("gpu", Mode::Gpu), ("split", Mode::Split)];
-
-impl Mode {
-    /// As the variable names it.
-    pub fn name(self) -> &'static str {
-        MODES
-            .iter()
-            .find(|(_, mode)| *mode == self)
-            .map_or("", |(name, _)| name)
     }
 }
 
@@ -205,7 +193,7 @@ fn judge_mode(
                     "URLs of speech hosts elsewhere, since MODE is split",
                 );
             }
-            if speech_key.is_none() {
+            if speech_key.is_none() && !check.is_blank("SPEECH_KEY") {
                 check.problem("SPEECH_KEY", None, "the speech hosts' key, since MODE is split");
             }
         }
@@ -264,7 +252,9 @@ fn judge_rtsp(check: &mut Check, raw: Option<String>) -> Option<Url> {
 }
 
 fn judge_login(check: &mut Check, user: Option<String>, pass: Option<String>) -> Option<(Secret, Secret)> {
-    match (user.is_some(), pass.is_some()) {
+    let [has_user, has_pass] =
+        [("ROUTER_USER", &user), ("ROUTER_PASS", &pass)].map(|(name, raw)| raw.is_some() || check.is_blank(name));
+    match (has_user, has_pass) {
         (true, false) => check.problem("ROUTER_PASS", None, "a value, since ROUTER_USER is set"),
         (false, true) => check.problem("ROUTER_USER", None, "a value, since ROUTER_PASS is set"),
         _ => {}
@@ -287,40 +277,14 @@ fn judge_run_dir(check: &mut Check, raw: Option<String>, runtime_dir: Option<Str
     check.parse("RUN_DIR", raw, PathBuf::from(default), &expected, read)
 }
 
-/// What `--check-config` prints: the configuration in the form of its variables, without secrets.
-pub fn shown(config: &Config) -> String {
-    let url = |url: &Url| parse::redacted(url.as_str());
-    let set = |is_set: bool| if is_set { "set, not shown" } else { "not set" };
-    let rows = [
-        ("MODE", config.mode.name().to_owned()),
-        ("HOLD", parse::show_duration(config.defaults.hold)),
-        ("MAX_WAIT", parse::show_duration(config.max_wait)),
-        ("MAX_STALE", parse::show_duration(config.max_stale)),
-        ("GRACE", parse::show_duration(config.grace)),
-        ("SOURCE", config.defaults.source.clone()),
-        ("TARGETS", config.defaults.targets.join(",")),
-        ("ROUTER_URL", url(&config.router.rtmp)),
-        (
-            "ROUTER_RTSP_URL",
-            config.router.rtsp.as_ref().map_or_else(|| "none".to_owned(), url),
-        ),
-        ("ROUTER_API_URL", url(&config.router.api)),
-        ("ROUTER_USER", set(config.router.login.is_some()).to_owned()),
-        ("ROUTER_PASS", set(config.router.login.is_some()).to_owned()),
-        (
-            "SPEECH_URL",
-            config.speech.urls.iter().map(url).collect::<Vec<_>>().join(","),
-        ),
-        ("SPEECH_KEY", set(config.speech.key.is_some()).to_owned()),
-        ("MEDIA_API_KEY", set(!config.access.is_open()).to_owned()),
-        ("MEDIA_LISTEN", config.listen.to_string()),
-        ("MEDIA_MAX_STREAMS", config.max_streams.to_string()),
-        ("RUN_DIR", config.run_dir.display().to_string()),
-        ("WATCH_URL", url(&config.watch_url)),
-        ("LOG", config.log.filter.clone()),
-        ("LOG_FORMAT", config.log.format.name().to_owned()),
-    ];
-    rows.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+fn judge_artifacts(check: &mut Check, dir: Option<String>, max_mb: Option<String>) -> Option<Artifacts> {
+    let max_mb: u64 = check.number("ARTIFACTS_MAX_MB", max_mb, ARTIFACTS_MAX_MB, 1..=1_000_000);
+    let read = |text: &str| text.starts_with('/').then(|| PathBuf::from(text));
+    let directory = check.optional("ARTIFACTS_DIR", dir, "an absolute path", read)?;
+    Some(Artifacts {
+        directory,
+        max_bytes: max_mb << 20,
+    })
 }
 
 /// Where a service with these variables answers its health check, seen from its own machine.

@@ -151,6 +151,18 @@ pub struct Status {
     pub programmes: Vec<ProgrammeStatus>,
     /// From a unit's arrival to its hand-over to the socket, hold included.
     pub added_latency_ms: Percentiles,
+    /// What was said, written down; none where that is off.
+    #[serde(default)]
+    pub artifacts: Option<ArtifactsStatus>,
+}
+
+/// What became of the lines that a session writes down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactsStatus {
+    /// Utterances that are in a file.
+    pub written: u64,
+    /// Utterances that are not: the disk took none, or was too slow.
+    pub dropped: u64,
 }
 
 /// A worker's view of its session.

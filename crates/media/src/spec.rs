@@ -34,6 +34,9 @@ pub struct Spec {
     pub speech: Option<Speech>,
     /// Holds `<stream>.lock` and `<stream>.sock`.
     pub run_dir: PathBuf,
+    /// Where what was said is written down; nowhere without it.
+    #[serde(default)]
+    pub artifacts: Option<Artifacts>,
     /// Set for the replacement of a worker that died: the programme's time goes on where it was.
     pub resume: Option<Resume>,
 }
@@ -80,6 +83,15 @@ pub struct Speech {
     pub urls_file: Option<PathBuf>,
     /// Sent as bearer token.
     pub key: Option<String>,
+}
+
+/// A directory that all sessions write to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifacts {
+    /// Made when it is not there.
+    pub directory: PathBuf,
+    /// What all files together may have; the oldest are removed.
+    pub max_bytes: u64,
 }
 
 /// What a replacement worker takes over.

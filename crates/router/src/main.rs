@@ -26,6 +26,9 @@ use url::Url;
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
+    /// Print the configuration, without secrets, and stop; exit 64 if it is bad.
+    #[arg(long)]
+    check_config: bool,
     /// Where publishers and readers come.
     #[arg(long, default_value = "127.0.0.1:1935")]
     rtmp: SocketAddr,
@@ -44,7 +47,7 @@ struct Arguments {
 }
 
 #[derive(Default, Deserialize)]
-struct Variables {
+struct Raw {
     log: Option<String>,
     log_format: Option<String>,
     allow_open: Option<String>,
@@ -70,10 +73,15 @@ fn main() -> ExitCode {
             return refusal.print().map_or(ExitCode::FAILURE, |()| ExitCode::from(code));
         }
     };
+    let only_shown = arguments.check_config;
     let (config, log) = match configure(arguments) {
         Ok(configured) => configured,
         Err(problems) => return config::refuse(&problems),
     };
+    if only_shown {
+        print!("{}", shown(&config, &log));
+        return ExitCode::SUCCESS;
+    }
     match telemetry::init(&log).and_then(|()| run(config)) {
         Ok(code) => code,
         Err(failure) => {
@@ -85,10 +93,11 @@ fn main() -> ExitCode {
 
 fn configure(arguments: Arguments) -> Result<(Config, telemetry::Options), config::ConfigError> {
     let mut check = Check::new();
-    let variables: Variables = Vars::new(std::env::vars_os()).read(&mut check);
+    let variables: Raw = Vars::new(std::env::vars_os()).read(&mut check);
     let log = telemetry::Options::check(&mut check, variables.log, variables.log_format);
     let allow_open = check.flag("ALLOW_OPEN", variables.allow_open);
     let Arguments {
+        check_config: _,
         rtmp,
         http,
         api,
@@ -112,12 +121,46 @@ fn configure(arguments: Arguments) -> Result<(Config, telemetry::Options), confi
     check.finish().map(|()| (Config { rtmp, http, api, hook }, log))
 }
 
+/// What it would run with, flags as flags and variables as variables, without secrets.
+fn shown(config: &Config, log: &telemetry::Options) -> String {
+    let hook = config.hook.as_ref();
+    let rows = [
+        ("--rtmp", config.rtmp.to_string()),
+        ("--http", config.http.to_string()),
+        ("--api", config.api.to_string()),
+        (
+            "--hook-url",
+            hook.map_or_else(
+                || "not set".to_owned(),
+                |hook| config::parse::redacted(hook.url.as_str()),
+            ),
+        ),
+        (
+            "MEDIA_API_KEY",
+            match hook.and_then(|hook| hook.key.as_ref()) {
+                Some(_) => "set, not shown",
+                None => "not set",
+            }
+            .to_owned(),
+        ),
+        ("LOG", log.filter.clone()),
+        ("LOG_FORMAT", log.format.name().to_owned()),
+    ];
+    rows.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+}
+
 #[tokio::main(worker_threads = 2)]
 async fn run(config: Config) -> anyhow::Result<ExitCode> {
     let router = Router::bind(config).await?;
     let signals = Signals::install().context("take signals")?;
     let listening = router.listening();
-    info!(rtmp = %listening.rtmp, http = %listening.http, api = %listening.api, "listening, for demo and tests only");
+    info!(
+        rtmp = %listening.rtmp,
+        http = %listening.http,
+        api = %listening.api,
+        access = "open",
+        "listening, for demo and tests only"
+    );
     println!("{}", json!({ "listening": listening }));
     let lifecycle = Lifecycle::new(GRACE);
     lifecycle.spawn_essential("router", router.run(lifecycle.soft().clone()));

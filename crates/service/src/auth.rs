@@ -129,15 +129,13 @@ pub fn require<S: Clone + Send + Sync + 'static>(router: Router<S>, access: Acce
     router.route_layer(from_fn_with_state(access, check))
 }
 
-/// A listener beyond loopback needs a key, or the operator's word that it is meant to be open. The error is what an
-/// operator is told to do.
+/// A listener beyond loopback needs a key, or the operator's word that it is meant to be open. The error is what is
+/// expected.
 pub fn listener_policy(addr: SocketAddr, has_key: bool, allow_open: bool) -> Result<(), String> {
     if has_key || allow_open || addr.ip().to_canonical().is_loopback() {
         return Ok(());
     }
-    Err(format!(
-        "a key, since {addr} can be reached from other machines (or ALLOW_OPEN=1)"
-    ))
+    Err(format!("a key, since {addr} can be reached from other machines"))
 }
 
 #[cfg(test)]

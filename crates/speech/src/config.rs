@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use dragoman_service::auth::Access;
-use dragoman_service::config::{Check, ConfigError, Vars, parse};
+use dragoman_service::config::{Check, ConfigError, Mode, Vars, parse};
 use dragoman_service::telemetry;
 use serde::Deserialize;
 
@@ -17,6 +17,7 @@ use crate::resample::supported;
 /// The variables as they are found.
 #[derive(Default, Deserialize)]
 pub struct Raw {
+    mode: Option<String>,
     speech_listen: Option<String>,
     speech_engine: Option<String>,
     speech_device: Option<String>,
@@ -43,6 +44,8 @@ pub struct Raw {
 /// The configuration of a speech service.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// Judged, and shown.
+    pub mode: Mode,
     /// Where it listens.
     pub listen: SocketAddr,
     /// Which engine runs.
@@ -78,11 +81,23 @@ impl Config {
     pub fn from_vars(vars: &Vars) -> Result<Self, ConfigError> {
         let mut check = Check::new();
         let raw: Raw = vars.read(&mut check);
+        let (mode, allow_open) = check.mode(raw.mode, raw.allow_open);
         let listen = check.address("SPEECH_LISTEN", raw.speech_listen, "127.0.0.1:8090");
         let engines = [("mock", Name::Mock), ("echo", Name::Echo), ("cascade", Name::Cascade)];
         let engine = check.choice("SPEECH_ENGINE", raw.speech_engine, Name::Mock, &engines);
-        let device = check_device(&mut check, raw.speech_device, engine);
-        let allow_open = check.flag("ALLOW_OPEN", raw.allow_open);
+        let device = check_device(&mut check, raw.speech_device, engine, mode);
+        if mode == Mode::Split
+            && listen.ip().to_canonical().is_loopback()
+            && raw.speech_key.is_none()
+            && !check.is_blank("SPEECH_KEY")
+        {
+            // Beyond loopback a key is needed anyway; here something before it, such as a proxy, lets others in.
+            check.problem(
+                "SPEECH_KEY",
+                None,
+                "the key that the streaming host sends, since MODE is split",
+            );
+        }
         let access = check.access("SPEECH_KEY", raw.speech_key, listen, allow_open);
         let max_sessions = check.number("SPEECH_MAX_SESSIONS", raw.speech_max_sessions, 8, 1..=1024);
         let (default, longest) = (Duration::from_millis(300), Duration::from_secs(60));
@@ -141,6 +156,7 @@ impl Config {
         let log = telemetry::Options::check(&mut check, raw.log, raw.log_format);
         check.finish()?;
         Ok(Self {
+            mode,
             listen,
             engine,
             device,
@@ -181,8 +197,23 @@ const DEVICES: [(&str, Wanted); 4] = [
 const PAIRS: &str = "en-es";
 
 /// Only what can never be right; whether the device is there is found out at the start.
-fn check_device(check: &mut Check, raw: Option<String>, engine: Name) -> Wanted {
+fn check_device(check: &mut Check, raw: Option<String>, engine: Name, mode: Mode) -> Wanted {
     let device = check.choice("SPEECH_DEVICE", raw, Wanted::Auto, &DEVICES);
+    if mode == Mode::Gpu {
+        if engine != Name::Cascade {
+            check.problem("SPEECH_ENGINE", Some(engine.as_str()), "cascade, since MODE is gpu");
+        }
+        if device != Wanted::Cuda {
+            check.problem("SPEECH_DEVICE", Some(device.name()), "cuda, since MODE is gpu");
+        } else if !cfg!(feature = "cuda") {
+            check.problem(
+                "SPEECH_DEVICE",
+                Some("cuda, which this build does not support"),
+                "a build with CUDA, since MODE is gpu: its images are dragoman-speech-cuda-80, -90 and -120",
+            );
+        }
+        return device;
+    }
     let built = match device {
         Wanted::Auto | Wanted::Cpu => true,
         Wanted::Cuda => cfg!(feature = "cuda"),
@@ -228,6 +259,7 @@ fn distinct(pairs: Vec<Pair>) -> Vec<Pair> {
 /// What a service would run with, a variable a line, without secrets.
 pub fn shown(config: &Config) -> String {
     let rows = [
+        ("MODE", config.mode.name().to_owned()),
         ("SPEECH_LISTEN", config.listen.to_string()),
         ("SPEECH_ENGINE", config.engine.as_str().to_owned()),
         ("SPEECH_DEVICE", config.device.name().to_owned()),
@@ -338,6 +370,19 @@ mod tests {
           SPEECH_PAIRS: found "en", expected pairs of languages such as en-es,en-fr
           SPEECH_ASR: found "command:", expected a model's name, an absolute directory, or command:program and its words
         "#);
+        let gpu = read(&[("MODE", "gpu"), ("ALLOW_OPEN", "1")]).unwrap_err().to_string();
+        for part in [
+            "SPEECH_DEVICE: found auto, expected cuda, since MODE is gpu",
+            "ALLOW_OPEN: found 1",
+        ] {
+            assert!(gpu.contains(part), "{gpu}");
+        }
+        let split = read(&[("MODE", "split")]).unwrap_err().to_string();
+        assert!(split.contains("SPEECH_KEY: not set"), "{split}");
+        assert_eq!(
+            read(&[("MODE", "split"), ("SPEECH_KEY", "k")]).unwrap().mode,
+            Mode::Split
+        );
         let text = read(&[("SPEECH_DEVICE", "cuda")]).unwrap_err().to_string();
         assert!(text.contains("auto or cpu, since mock"), "{text}");
         let text = read(&[("SPEECH_KEY", "two words")]).unwrap_err().to_string();

@@ -37,6 +37,7 @@ const READ_LIMIT: usize = 4 * limits::MAX_MESSAGE_BYTES;
 /// What all requests share.
 pub(crate) struct Service {
     pub(crate) access: Access,
+    mode: &'static str,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) metrics: Arc<Metrics>,
@@ -64,7 +65,14 @@ pub async fn start(
     let listener: TcpListener = bind(config.listen).await?;
     let address = listener.local_addr()?;
     let about = engine.about();
-    tracing::info!(%address, engine = about.name, device = about.device, access = config.access.name(), "listening");
+    tracing::info!(
+        %address,
+        mode = config.mode.name(),
+        engine = about.name,
+        device = about.device,
+        access = config.access.name(),
+        "listening"
+    );
     serve("speech", listener, router(config, engine, lifecycle), lifecycle);
     Ok(address)
 }
@@ -73,6 +81,7 @@ fn router(config: &Config, engine: Arc<dyn Engine>, lifecycle: &Lifecycle) -> Ro
     let (metrics, registry) = Metrics::new(engine.as_ref(), &config.access);
     let service = Arc::new(Service {
         access: config.access.clone(),
+        mode: config.mode.name(),
         engine,
         lifecycle: lifecycle.clone(),
         metrics: Arc::new(metrics),
@@ -157,6 +166,7 @@ fn report(service: &Service) -> Report {
         "status": status,
         "engine": about.name,
         "device": about.device,
+        "mode": service.mode,
         "access": service.access.name(),
         "sessions": service.max_sessions - service.slots.available_permits(),
         "max_sessions": service.max_sessions,

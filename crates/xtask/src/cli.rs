@@ -35,7 +35,7 @@ enum Command {
     /// Time the parts on this machine
     Bench(bench::Bench),
     /// Say what this machine has, what it lacks and how to get it
-    Doctor,
+    Doctor(doctor::Doctor),
     /// Evaluate the Nix flake for every system, without its inputs and without a network
     Flake(flake::Flake),
     /// Make the container images from this build, for this machine's Docker
@@ -86,7 +86,7 @@ pub fn run() -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Test(test) => test.run(),
         Command::Bench(bench) => bench.run(),
-        Command::Doctor => doctor::run(),
+        Command::Doctor(doctor) => doctor.run(),
         Command::Flake(flake) => flake.run(),
         Command::Images(images) => images.run(),
         Command::Ci(ci) => ci.run(),

@@ -12,6 +12,7 @@ mod checks;
 mod child;
 mod cli;
 mod compile;
+pub mod compose;
 mod demo;
 mod docker;
 mod doctor;
@@ -24,6 +25,7 @@ mod interrupt;
 mod needs;
 pub mod ports;
 mod ready;
+pub mod secrets;
 pub mod stack;
 mod up;
 

@@ -105,7 +105,7 @@ fn seed() -> u16 {
 }
 
 /// The process that listens on `port`, as far as this user may see it.
-fn holder(port: u16) -> Option<String> {
+pub(crate) fn holder(port: u16) -> Option<String> {
     let inode = listening_inode(port)?;
     let wanted = format!("socket:[{inode}]");
     for process in std::fs::read_dir("/proc").ok()?.flatten() {

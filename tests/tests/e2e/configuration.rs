@@ -1,18 +1,35 @@
 //! Configuration: the example file is complete and true, and a bad one is refused with everything that is wrong in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
+use dragoman_tests::{skipped, variables};
 use xtask::stack;
 
+const PROGRAMS: [&str; 4] = ["dragoman-media", "dragoman-speech", "dragoman-hook", "dragoman-router"];
 const SERVICES: [&str; 2] = ["dragoman-media", "dragoman-speech"];
-/// Set by the system, not by an operator.
-const OF_THE_SYSTEM: [&str; 3] = ["XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "HOME"];
-/// Read by others: MediaMTX and its hook.
-const OF_THE_ROUTER: [&str; 2] = ["MTX_", "MEDIA_API_URL"];
+/// MediaMTX's own settings; it reads any of them from `MTX_<SETTING>`.
+const OF_MEDIAMTX: &str = "MTX_";
+/// Read by what is in the images beside our programs: libraries, the container's runtime, Caddy.
+const OF_OTHERS: [&str; 14] = [
+    "PATH",
+    "HOME",
+    "SSL_CERT_FILE",
+    "XDG_DATA_HOME",
+    "XDG_CONFIG_HOME",
+    "LD_LIBRARY_PATH",
+    "NVIDIA_VISIBLE_DEVICES",
+    "NVIDIA_DRIVER_CAPABILITIES",
+    "GST_PLUGIN_SYSTEM_PATH_1_0",
+    "GST_REGISTRY",
+    "GIO_EXTRA_MODULES",
+    "GIO_USE_PROXY_RESOLVER",
+    "GIO_USE_VFS",
+    "GSETTINGS_BACKEND",
+];
 
-/// Runs `--check-config` of a service with these variables and no others.
+/// Runs `--check-config` of a program with these variables and no others.
 fn check(service: &str, variables: &BTreeMap<String, String>) -> Result<Output> {
     let mut command = Command::new(stack::binary(service)?);
     command.arg("--check-config").env_clear().envs(variables);
@@ -30,73 +47,64 @@ fn shown(service: &str, variables: &BTreeMap<String, String>) -> Result<String> 
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The variables that a file of a crate reads: the fields of the one structure into which the environment is read.
-fn read_by(file: &str) -> Result<Vec<String>> {
-    let file = stack::repository().join("crates").join(file);
-    let source = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    let fields = source
-        .split_once("struct Raw {")
-        .and_then(|(_, rest)| rest.split_once('}'))
-        .map(|(fields, _)| fields);
-    let fields = fields.with_context(|| format!("no `struct Raw` in {}", file.display()))?;
-    let names: Vec<String> = fields
-        .lines()
-        .filter_map(|line| {
-            line.trim()
-                .trim_start_matches("pub(crate) ")
-                .split_once(": Option<String>")
-        })
-        .map(|(name, _)| name.to_ascii_uppercase())
-        .filter(|name| !OF_THE_SYSTEM.contains(&name.as_str()))
-        .collect();
-    ensure!(!names.is_empty(), "`struct Raw` in {} has no fields", file.display());
-    Ok(names)
-}
-
-/// `NAME=value` lines, also those that are commented out as `#NAME=value`.
-fn pairs(text: &str) -> BTreeMap<String, String> {
-    let line = |line: &str| {
-        let (name, value) = line.strip_prefix('#').unwrap_or(line).split_once('=')?;
-        let is_name = name
-            .chars()
-            .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
-        (is_name && !name.is_empty()).then(|| (name.to_owned(), value.to_owned()))
-    };
-    text.lines().filter_map(line).collect()
-}
-
-fn example() -> Result<BTreeMap<String, String>> {
-    let text = std::fs::read_to_string(stack::repository().join(".env.example")).context("there is no .env.example")?;
-    Ok(pairs(&text))
-}
-
 #[test]
 fn the_example_has_every_variable_and_no_other() -> Result<()> {
-    let example = example()?;
-    let files = [
-        "media/src/config.rs",
-        "speech/src/config.rs",
-        "speech/src/models_cli.rs",
-    ];
-    let read: Vec<String> = files.into_iter().map(read_by).collect::<Result<Vec<_>>>()?.concat();
-    let missing: Vec<&String> = read.iter().filter(|name| !example.contains_key(*name)).collect();
+    let example: BTreeSet<String> = variables::of_the_example()?.into_iter().map(|(name, _)| name).collect();
+    let read = variables::of_the_programs()?;
+    let (outside, _) = variables::of_compose().unwrap_or_default();
+    let listed = |name: &String| example.contains(name) || example.contains(variables::subject(name, &read));
+    let missing: Vec<&String> = read.iter().chain(&outside).filter(|name| !listed(name)).collect();
     ensure!(missing.is_empty(), "not in .env.example: {missing:?}");
-    let unknown: Vec<&String> = example
-        .keys()
-        .filter(|name| !read.contains(name) && !OF_THE_ROUTER.iter().any(|prefix| name.starts_with(prefix)))
-        .collect();
+    let known = |name: &String| {
+        read.contains(variables::subject(name, &read)) || outside.contains(name) || name.starts_with(OF_MEDIAMTX)
+    };
+    let unknown: Vec<&String> = example.iter().filter(|name| !known(name)).collect();
     ensure!(unknown.is_empty(), "in .env.example and read by nobody: {unknown:?}");
     Ok(())
 }
 
 #[test]
+fn containers_and_images_set_only_what_somebody_reads() -> Result<()> {
+    let read = variables::of_the_programs()?;
+    let known = |name: &String| {
+        read.contains(variables::subject(name, &read))
+            || name.starts_with(OF_MEDIAMTX)
+            || OF_OTHERS.contains(&name.as_str())
+    };
+    let images = variables::of_the_images()?;
+    ensure!(
+        images.contains("MEDIA_LISTEN") && images.contains("MTX_MOQ"),
+        "the images' variables were not found: {images:?}"
+    );
+    let unknown: Vec<&String> = images.iter().filter(|name| !known(name)).collect();
+    ensure!(
+        unknown.is_empty(),
+        "set by nix/images.nix and read by nobody: {unknown:?}"
+    );
+    let Some((_, inside)) = variables::of_compose() else {
+        skipped::note("the variables of compose.yaml", "there is no compose.yaml");
+        return Ok(());
+    };
+    ensure!(
+        inside.contains("MODE"),
+        "compose.yaml's variables were not found: {inside:?}"
+    );
+    let unknown: Vec<&String> = inside.iter().filter(|name| !known(name)).collect();
+    ensure!(
+        unknown.is_empty(),
+        "set by compose.yaml and read by nobody: {unknown:?}"
+    );
+    Ok(())
+}
+
+#[test]
 fn the_example_is_good_and_shows_the_defaults() -> Result<()> {
-    let example = example()?;
-    for service in SERVICES {
-        let (with, without) = (shown(service, &example)?, shown(service, &BTreeMap::new())?);
+    let example = variables::defaults_of_the_example()?;
+    for program in PROGRAMS {
+        let (with, without) = (shown(program, &example)?, shown(program, &BTreeMap::new())?);
         ensure!(
             with == without,
-            "{service} runs otherwise with .env.example than without:\n{with}\n{without}"
+            "{program} runs otherwise with .env.example than without:\n{with}\n{without}"
         );
     }
     Ok(())
@@ -145,6 +153,29 @@ fn a_bad_configuration_is_refused_with_every_problem() -> Result<()> {
             "{service} listens to all without a key: {message}"
         );
     }
+    for (program, secret) in [
+        ("dragoman-media", "SPEECH_KEY"),
+        ("dragoman-media", "MEDIA_API_KEY"),
+        ("dragoman-media", "ROUTER_PASS"),
+        ("dragoman-speech", "SPEECH_KEY"),
+        ("dragoman-hook", "MEDIA_API_KEY"),
+        ("dragoman-router", "MEDIA_API_KEY"),
+    ] {
+        let empty = tempfile::NamedTempFile::new()?;
+        let file = format!("{secret}_FILE");
+        for (name, value) in [
+            (secret, ""),
+            (file.as_str(), ""),
+            (file.as_str(), &empty.path().display().to_string()),
+        ] {
+            let output = check(program, &bad(&[(name, value)]))?;
+            let message = String::from_utf8_lossy(&output.stderr);
+            ensure!(
+                output.status.code() == Some(64) && message.contains(&format!("\n  {name}: ")),
+                "{program} takes {name}={value}: {message}"
+            );
+        }
+    }
     let both = bad(&[("SPEECH_KEY", "a-secret-value"), ("SPEECH_KEY_FILE", "/nowhere")]);
     for service in SERVICES {
         let output = check(service, &both)?;
@@ -156,6 +187,79 @@ fn a_bad_configuration_is_refused_with_every_problem() -> Result<()> {
         ensure!(
             !message.contains("a-secret-value"),
             "{service} shows a secret: {message}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_mode_is_judged_by_every_program_that_reads_it() -> Result<()> {
+    let variables = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    };
+    let cases: [(&str, &str, &[&str]); 6] = [
+        (
+            "dragoman-media",
+            "gpu",
+            &["SPEECH_DEVICE", "ALLOW_OPEN", "MEDIA_API_KEY"],
+        ),
+        (
+            "dragoman-media",
+            "split",
+            &["SPEECH_URL", "SPEECH_KEY", "ALLOW_OPEN", "MEDIA_API_KEY"],
+        ),
+        (
+            "dragoman-speech",
+            "gpu",
+            &["SPEECH_DEVICE", "SPEECH_ENGINE", "ALLOW_OPEN", "SPEECH_KEY"],
+        ),
+        ("dragoman-speech", "split", &["ALLOW_OPEN", "SPEECH_KEY"]),
+        ("dragoman-hook", "gpu", &["ALLOW_OPEN", "MTX_AUTHINTERNALUSERS_0_USER"]),
+        (
+            "dragoman-hook",
+            "split",
+            &["ALLOW_OPEN", "MTX_AUTHINTERNALUSERS_0_USER"],
+        ),
+    ];
+    for (program, mode, names) in cases {
+        let output = check(
+            program,
+            &variables(&[
+                ("MODE", mode),
+                ("ALLOW_OPEN", "1"),
+                ("MEDIA_LISTEN", "0.0.0.0:8080"),
+                ("SPEECH_LISTEN", "0.0.0.0:8090"),
+                ("MTX_AUTHINTERNALUSERS_0_IPS", "0.0.0.0/0"),
+            ]),
+        )?;
+        let message = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.code() == Some(64), "{program} in {mode}: {message}");
+        for name in names {
+            ensure!(
+                message.contains(&format!("\n  {name}: ")),
+                "{program} in {mode} does not name {name}: {message}"
+            );
+        }
+        let count = message.lines().count() - 1;
+        ensure!(
+            count == names.len(),
+            "{program} in {mode}: {count} problems instead of {names:?}: {message}"
+        );
+    }
+    for program in ["dragoman-media", "dragoman-speech", "dragoman-hook"] {
+        let open = variables(&[
+            ("ALLOW_OPEN", "1"),
+            ("MEDIA_LISTEN", "0.0.0.0:8080"),
+            ("SPEECH_LISTEN", "0.0.0.0:8090"),
+            ("MTX_AUTHINTERNALUSERS_0_IPS", "0.0.0.0/0"),
+        ]);
+        let shown = shown(program, &open)?;
+        ensure!(
+            shown.contains("MODE=cpu\n"),
+            "{program} does not show its mode: {shown}"
         );
     }
     Ok(())

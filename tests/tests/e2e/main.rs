@@ -2,12 +2,16 @@
 //!
 //! Most scenarios share one stack and differ in the stream's id, so they run side by side.
 
+mod artifacts;
 mod bypass;
 mod configuration;
 mod dubbing;
 mod input;
+mod keys;
 mod mediamtx;
 mod page;
 mod real_speech;
 mod reconnect;
 mod requests;
+mod requirements;
+mod secrets;

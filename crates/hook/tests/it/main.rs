@@ -261,3 +261,47 @@ fn exec_lists_all_problems_and_runs_nothing() {
     assert_eq!(output.status.code(), Some(127));
     assert!(stderr(&output).starts_with("dragoman-hook: exec /no/such/program: "));
 }
+
+#[test]
+fn check_config_says_all_that_exec_would_refuse() {
+    let good = hook(&["--check-config"], &[("MEDIA_API_KEY", "the-key")])
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(good.stdout).unwrap();
+    assert_eq!(good.status.code(), Some(0));
+    for line in [
+        "MODE=cpu",
+        "MEDIA_API_KEY=set, not shown",
+        "MTX_AUTHINTERNALUSERS_0_USER=any",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line} in {shown}");
+    }
+    let bad = [
+        ("MEDIA_API_KEY_FILE", ""),
+        ("MTX_AUTHINTERNALUSERS_0_IPS", "0.0.0.0/0"),
+        ("MTX_AUTHINTERNALUSERS_1_PASS_FILE", "/no/such/file"),
+    ];
+    for args in [
+        &["--check-config"][..],
+        &["exec", "--only", "MTX_", "--", "/bin/echo", "ran"],
+    ] {
+        let output = hook(args, &bad).output().unwrap();
+        assert_eq!(output.status.code(), Some(64));
+        assert!(output.stdout.is_empty());
+        let text = stderr(&output);
+        for name in [
+            "MEDIA_API_KEY_FILE",
+            "MTX_AUTHINTERNALUSERS_0_USER",
+            "MTX_AUTHINTERNALUSERS_1_PASS_FILE",
+        ] {
+            assert!(text.contains(&format!("\n  {name}: ")), "{name} in {text}");
+        }
+    }
+    let open = [("MTX_AUTHINTERNALUSERS_0_IPS", "0.0.0.0/0"), ("ALLOW_OPEN", "1")];
+    let output = hook(&["exec", "--", "/bin/echo", "ran"], &open).output().unwrap();
+    assert_eq!(
+        (output.status.code(), output.stdout.as_slice()),
+        (Some(0), &b"ran\n"[..])
+    );
+    assert!(stderr(&output).starts_with("dragoman-hook: open: "));
+}

@@ -192,7 +192,7 @@ impl Streams {
 type OfStream = (&'static str, &'static str, fn(&StreamView) -> Option<f64>);
 
 /// Counters of each stream; a replaced worker begins anew.
-const OF_STREAM: [OfStream; 10] = [
+const OF_STREAM: [OfStream; 12] = [
     ("worker_restarts", "Replaced workers of the session", |v| {
         Some(v.worker.as_ref()?.restarts as f64)
     }),
@@ -222,6 +222,12 @@ const OF_STREAM: [OfStream; 10] = [
     }),
     ("speech_dropped_samples", "Samples that no speech host took", |v| {
         Some(v.speech.as_ref()?.dropped_samples as f64)
+    }),
+    ("artifacts_written", "Utterances written down", |v| {
+        Some(v.artifacts.as_ref()?.written as f64)
+    }),
+    ("artifacts_dropped", "Utterances that the disk did not take", |v| {
+        Some(v.artifacts.as_ref()?.dropped as f64)
     }),
 ];
 

@@ -69,6 +69,7 @@ pub(crate) fn spec(config: &Config, stream: &str, plan: Plan) -> Spec {
             key: config.speech.key.as_ref().map(|key| key.expose().to_owned()),
         }),
         run_dir: config.run_dir.clone(),
+        artifacts: config.artifacts.clone(),
         resume: plan.resume,
     }
 }

@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::plan::{in_path, out_path};
 use super::session::{Life, Machine, Slot, State, Then};
 use crate::control::{
-    DubStatus, EgressState, IngestStatus, Percentiles, ProgrammeStatus, SpeechState, SpeechStatus, Status, WorkerState,
+    ArtifactsStatus, DubStatus, EgressState, IngestStatus, Percentiles, ProgrammeStatus, SpeechState, SpeechStatus,
+    Status, WorkerState,
 };
 
 /// All that is shown, as of the last event.
@@ -88,6 +89,8 @@ pub(crate) struct StreamView {
     pub(crate) worker: Option<WorkerView>,
     pub(crate) ingest: Option<IngestStatus>,
     pub(crate) speech: Option<SpeechView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) artifacts: Option<ArtifactsStatus>,
 }
 
 /// One target.
@@ -199,6 +202,7 @@ impl StreamView {
             }),
             ingest: current.map(|status| status.ingest.clone()),
             speech,
+            artifacts: current.and_then(|status| status.artifacts),
         })
     }
 }

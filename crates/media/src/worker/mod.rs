@@ -11,6 +11,7 @@
 //! The pacer is a thread and the only owner of the timeline; everything else talks to it through bounded queues and
 //! never makes it wait. The rest lives on one small runtime. [`playhead`] is where to start reading.
 
+mod artifacts;
 mod clock;
 pub(crate) mod egress;
 mod encoder;
@@ -41,6 +42,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
+use self::artifacts::{Transcript, Written};
 use self::ingest::{Ingest, Outcome, Request};
 use self::latency::Latency;
 use self::pacer::{Input, Pacer};
@@ -59,6 +61,8 @@ const DUB_RATE: u32 = 24_000;
 const LATENCY_WINDOW: usize = 600;
 /// What is queued for the router gets this long to leave at the end; less than a silent worker is given.
 const FLUSH: Duration = Duration::from_millis(1_500);
+/// How long the last lines of what was said may take to be written.
+const WRITE: Duration = Duration::from_millis(500);
 /// Beyond the hold, a drain that was not given a deadline takes at most this long.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -167,6 +171,7 @@ struct Session {
     ingest: JoinHandle<Outcome>,
     speech: Option<JoinHandle<()>>,
     paced: oneshot::Receiver<Result<Vec<JoinHandle<()>>>>,
+    written: Option<Written>,
     stop_ingest: CancellationToken,
     stop: CancellationToken,
 }
@@ -204,7 +209,8 @@ impl Session {
             None => (None, None),
         };
         let programmes = programmes(&spec, &latency, &stop);
-        let pacer = Pacer::new(playhead(&spec), programmes, feed, report.clone());
+        let (transcript, written) = Transcript::start(&spec)?;
+        let pacer = Pacer::new(playhead(&spec), programmes, feed, transcript, report.clone());
         let paced = start_pacer(pacer, queue, span.clone())?;
         Ok(Self {
             inputs,
@@ -217,7 +223,9 @@ impl Session {
                 pace,
                 speech: speech_status,
                 latency,
+                artifacts: written.as_ref().map(|written| written.counts.clone()),
             },
+            written,
             ingest: tokio::spawn(ingest.run().instrument(span)),
             speech,
             paced,
@@ -330,6 +338,7 @@ impl Session {
             true => None,
             false => timeout(drain, self.played_out()).await.ok().flatten(),
         };
+        let written = self.written.take().filter(|_| tasks.is_some());
         let speech = self.speech.take();
         let flushed = async {
             for task in tasks.into_iter().flatten() {
@@ -342,8 +351,14 @@ impl Session {
         if timeout(FLUSH, flushed).await.is_err() {
             warn!("the router does not take the last of the programme");
         }
+        if let Some(written) = written
+            && timeout(WRITE, written.done).await.is_err()
+        {
+            warn!("the last of what was said is not written down in time");
+        }
         self.stop.cancel();
     }
+
     /// Reports until the pacer has let go of everything; gives back what is still being sent.
     async fn played_out(&mut self) -> Option<Vec<JoinHandle<()>>> {
         let mut status = interval(STATUS_EVERY);

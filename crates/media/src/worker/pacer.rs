@@ -12,6 +12,7 @@ use dragoman_timeline::{Clock, Pts, Span};
 use tokio::task::JoinHandle;
 use tracing::info;
 
+use super::artifacts::Transcript;
 use super::clock;
 use super::egress::Description;
 use super::feed::Feed;
@@ -113,6 +114,7 @@ pub(crate) struct Pacer {
     playhead: Playhead,
     programmes: Vec<Programme>,
     feed: Feed,
+    transcript: Transcript,
     report: Arc<Mutex<Report>>,
     state: State,
 }
@@ -130,11 +132,18 @@ struct State {
 }
 
 impl Pacer {
-    pub(crate) fn new(playhead: Playhead, programmes: Vec<Programme>, feed: Feed, report: Arc<Mutex<Report>>) -> Self {
+    pub(crate) fn new(
+        playhead: Playhead,
+        programmes: Vec<Programme>,
+        feed: Feed,
+        transcript: Transcript,
+        report: Arc<Mutex<Report>>,
+    ) -> Self {
         Self {
             playhead,
             programmes,
             feed,
+            transcript,
             report,
             state: State::default(),
         }
@@ -158,7 +167,7 @@ impl Pacer {
                 self.feed.silence_to(edge);
             }
             for programme in &mut self.programmes {
-                programme.settle(&self.feed);
+                programme.settle(&self.feed, &mut self.transcript);
             }
             let is_over = self.state.is_draining && self.playhead.is_played_out();
             if is_over || now - self.state.reported >= REPORT_EVERY {
@@ -172,8 +181,9 @@ impl Pacer {
             }
         }
         for programme in &mut self.programmes {
-            programme.finish(&self.feed);
+            programme.finish(&self.feed, &mut self.transcript);
         }
+        self.transcript.finish();
         self.report(clock::now());
         Ok(self.programmes.into_iter().filter_map(Programme::into_task).collect())
     }
@@ -248,6 +258,7 @@ impl Pacer {
                 goes_on,
                 text,
             } => {
+                self.transcript.utterance(key, (start, end), &text);
                 self.programmes
                     .iter_mut()
                     .for_each(|p| p.utterance(key, (start, end), goes_on, &text));
@@ -258,6 +269,7 @@ impl Pacer {
                 text,
                 estimate,
             } => {
+                self.transcript.dub(key, target, &text);
                 if let Some(programme) = self.programmes.get_mut(target) {
                     programme.dub(key, text, estimate);
                 }

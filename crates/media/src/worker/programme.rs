@@ -10,6 +10,7 @@ use dragoman_timeline::{Pts, Span};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::artifacts::Transcript;
 use super::egress::{self, Description, Egress, Tag};
 use super::encoder::{Encoder, programme_ms};
 use super::feed::Feed;
@@ -206,8 +207,9 @@ impl Programme {
     }
 
     /// Takes the account of what the playout has decided.
-    pub(crate) fn settle(&mut self, feed: &Feed) {
+    pub(crate) fn settle(&mut self, feed: &Feed, transcript: &mut Transcript) {
         while let Some(event) = self.playout.next_event() {
+            transcript.event(self.index, &event);
             match event {
                 Event::Started { lag, rate, .. } => {
                     self.tally.lag.add(lag);
@@ -227,9 +229,9 @@ impl Programme {
     }
 
     /// The session ends: what is open is counted.
-    pub(crate) fn finish(&mut self, feed: &Feed) {
+    pub(crate) fn finish(&mut self, feed: &Feed, transcript: &mut Transcript) {
         self.playout.finish();
-        self.settle(feed);
+        self.settle(feed, transcript);
     }
 
     /// Leaves the air; the task ends when what is queued has been sent.

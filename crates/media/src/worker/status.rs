@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::artifacts::Counts;
 use super::ingest::Pace;
 use super::latency::Latency;
 use super::pacer::Report;
@@ -16,6 +17,8 @@ pub(crate) struct Sources {
     /// None: no speech service is configured.
     pub(crate) speech: Option<Arc<Mutex<SpeechStatus>>>,
     pub(crate) latency: Arc<Mutex<Latency>>,
+    /// None: they are off.
+    pub(crate) artifacts: Option<Arc<Counts>>,
 }
 
 fn read<T: Clone>(shared: &Mutex<T>) -> T {
@@ -46,6 +49,7 @@ impl Sources {
             speech: self.speech(&pacer),
             programmes: pacer.programmes.into_iter().map(|p| p.status).collect(),
             added_latency_ms: latency,
+            artifacts: self.artifacts.as_ref().map(|counts| counts.status()),
         }
     }
 

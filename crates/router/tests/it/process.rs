@@ -55,8 +55,42 @@ async fn bad_configuration_is_refused_with_all_its_problems() {
     for named in ["--rtmp", "--api", "LOG_FORMAT"] {
         assert!(said.contains(named), "{named} in {said}");
     }
+    let checked = output(
+        router()
+            .args(["--check-config", "--rtmp", "0.0.0.0:0"])
+            .env("MEDIA_API_KEY", ""),
+    )
+    .await;
+    let said = String::from_utf8(checked.stderr).unwrap();
+    assert_eq!(checked.status.code(), Some(64), "{said}");
+    assert!(
+        said.contains("--rtmp") && said.contains("MEDIA_API_KEY: found nothing"),
+        "{said}"
+    );
     let refused = output(router().args(["--hook-url", "ftp://x"])).await;
     assert_eq!(refused.status.code(), Some(64));
+}
+
+#[tokio::test]
+async fn the_configuration_is_shown_without_secrets_and_nothing_is_served() {
+    let shown = output(
+        router()
+            .args(LOOPBACK)
+            .args(["--check-config", "--hook-url", "http://me:hunter2@media:8080"])
+            .env("MEDIA_API_KEY", "hunter2"),
+    )
+    .await;
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert_eq!(shown.status.code(), Some(0));
+    for line in [
+        "--rtmp=127.0.0.1:0",
+        "--hook-url=http://…",
+        "MEDIA_API_KEY=set, not shown",
+        "LOG=info",
+    ] {
+        assert!(text.lines().any(|shown| shown == line), "{line} in {text}");
+    }
+    assert!(!text.contains("hunter2"), "{text}");
 }
 
 #[tokio::test]

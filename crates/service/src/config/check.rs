@@ -1,5 +1,6 @@
 //! Collecting the problems of a configuration.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{Secret, parse};
+use super::{Mode, Secret, parse};
 use crate::auth::{self, Access, Keys};
 
 /// One variable that is not as it should be.
@@ -66,7 +67,12 @@ static NO_URL: LazyLock<Url> = LazyLock::new(|| {
 /// whole configuration in one go and asks [`Check::finish`] at the end.
 #[derive(Debug, Default)]
 #[must_use = "problems are lost unless finish() is asked"]
-pub struct Check(Vec<Problem>);
+pub struct Check {
+    problems: Vec<Problem>,
+    /// Variables that are set to nothing, by the names that they are for (which are others for `<NAME>_FILE`).
+    blank: BTreeMap<String, String>,
+    pub(super) mode: Mode,
+}
 
 impl Check {
     /// Nothing judged yet.
@@ -76,17 +82,17 @@ impl Check {
 
     /// `Ok` when nothing was wrong.
     pub fn finish(self) -> Result<(), ConfigError> {
-        if self.0.is_empty() {
+        if self.problems.is_empty() {
             Ok(())
         } else {
-            Err(ConfigError(self.0))
+            Err(ConfigError(self.problems))
         }
     }
 
     /// Notes a problem. URLs in `found` are shown as [`parse::redacted`] leaves them; a secret does not belong there.
     pub fn problem(&mut self, name: &str, found: Option<&str>, expected: &str) {
         let found = found.map(parse::redacted);
-        self.0.push(Problem {
+        self.problems.push(Problem {
             name: name.to_owned(),
             found,
             expected: expected.to_owned(),
@@ -237,9 +243,35 @@ impl Check {
         self.list(name, raw, default, &expected, |text| parse::url(text, schemes))
     }
 
-    /// A secret that this service sends: printable, without spaces, so that it fits into a header.
+    /// Remembers that `variable`, which is for `name`, is set to nothing: as good as not set, unless it is a secret.
+    pub(super) fn blank(&mut self, name: &str, variable: &str) {
+        self.blank.insert(name.to_owned(), variable.to_owned());
+    }
+
+    /// Whether `name` is set to nothing.
+    #[must_use]
+    pub fn is_blank(&self, name: &str) -> bool {
+        self.blank.contains_key(name)
+    }
+
+    /// A secret that is set to nothing was meant to be one: what should have filled it did not, and must not open a door.
+    fn refuse_blank(&mut self, name: &str) {
+        if let Some(variable) = self.blank.get(name).cloned() {
+            self.problem(
+                &variable,
+                Some("nothing"),
+                "a secret, or the variable not to be set at all",
+            );
+        }
+    }
+
+    /// A secret that this service sends: printable, without spaces, so that it fits into a header. One that is set to
+    /// nothing is a problem.
     pub fn secret(&mut self, name: &str, raw: Option<String>) -> Option<Secret> {
-        let raw = raw?;
+        let Some(raw) = raw else {
+            self.refuse_blank(name);
+            return None;
+        };
         if raw.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Some(Secret::new(raw));
         }
@@ -251,9 +283,13 @@ impl Check {
         None
     }
 
-    /// The keys that this service accepts.
+    /// The keys that this service accepts. None that are set to nothing.
     pub fn keys(&mut self, name: &str, raw: Option<String>) -> Option<Keys> {
-        match Keys::parse(&raw?) {
+        let Some(raw) = raw else {
+            self.refuse_blank(name);
+            return None;
+        };
+        match Keys::parse(&raw) {
             Ok(keys) => Some(keys),
             Err(bad) => {
                 self.problem(
@@ -269,10 +305,15 @@ impl Check {
     /// Who may use the listener at `addr`: whoever has one of the keys in `key_name`; anybody, where there is no key
     /// and `addr` is loopback or `ALLOW_OPEN` is set. Anything else is a problem.
     pub fn access(&mut self, key_name: &str, raw: Option<String>, addr: SocketAddr, allow_open: bool) -> Access {
-        let given = raw.is_some();
+        let given = raw.is_some() || self.is_blank(key_name);
         let keys = self.keys(key_name, raw);
         if let Err(expected) = auth::listener_policy(addr, given, allow_open) {
-            self.problem(key_name, None, &expected);
+            let way_out = if self.mode == Mode::Cpu {
+                " (or ALLOW_OPEN=1)"
+            } else {
+                ""
+            };
+            self.problem(key_name, None, &format!("{expected}{way_out}"));
         }
         keys.map_or(Access::Open, Access::Keyed)
     }

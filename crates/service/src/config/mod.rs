@@ -5,6 +5,7 @@
 //! here opens a socket or probes a device. A start that finds problems exits [`EXIT_CODE`] with all of them on stderr.
 
 mod check;
+mod mode;
 pub mod parse;
 mod secret;
 mod vars;
@@ -12,6 +13,7 @@ mod vars;
 use std::process::ExitCode;
 
 pub use check::{Check, ConfigError, Problem};
+pub use mode::Mode;
 pub use secret::Secret;
 pub use vars::{Vars, variables};
 

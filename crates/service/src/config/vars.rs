@@ -18,18 +18,16 @@ const FILE_SUFFIX: &str = "_FILE";
 /// The largest file that a `_FILE` variable may name; keys and host lists are far smaller.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
 
-/// The variables of a process; empty ones count as not set.
+/// The variables of a process; empty ones count as not set, but for secrets, where that is a problem.
 #[derive(Clone)]
 pub struct Vars(BTreeMap<String, OsString>);
 
 impl Vars {
     /// Takes the variables, usually `std::env::vars_os()`; names that are not Unicode are none of ours.
     pub fn new<K: Into<OsString>, V: Into<OsString>>(vars: impl IntoIterator<Item = (K, V)>) -> Self {
-        let vars = vars.into_iter().filter_map(|(name, value)| {
-            let value = value.into();
-            let name = name.into().into_string().ok()?;
-            (!value.is_empty()).then_some((name, value))
-        });
+        let vars = vars
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.into().into_string().ok()?, value.into())));
         Self(vars.collect())
     }
 
@@ -55,11 +53,21 @@ impl Vars {
     /// The file that `<name>_FILE` points at, for values that are read again while the service runs.
     #[must_use]
     pub fn file(&self, name: &str) -> Option<PathBuf> {
-        self.0.get(&format!("{name}{FILE_SUFFIX}")).map(PathBuf::from)
+        self.set(&format!("{name}{FILE_SUFFIX}")).map(PathBuf::from)
+    }
+
+    fn set(&self, name: &str) -> Option<&OsString> {
+        self.0.get(name).filter(|value| !value.is_empty())
     }
 
     fn value(&self, name: &str, check: &mut Check) -> Option<String> {
-        let direct = self.0.get(name);
+        let direct = self.set(name);
+        let file_name = format!("{name}{FILE_SUFFIX}");
+        for variable in [name, &file_name] {
+            if self.0.get(variable).is_some_and(|value| value.is_empty()) {
+                check.blank(name, variable);
+            }
+        }
         let Some(path) = self.file(name) else {
             let value = direct?.to_str();
             if value.is_none() {
@@ -67,7 +75,6 @@ impl Vars {
             }
             return value.map(str::to_owned);
         };
-        let file_name = format!("{name}{FILE_SUFFIX}");
         if direct.is_some() {
             check.problem(
                 &file_name,
@@ -187,6 +194,36 @@ mod tests {
         let (raw, problems) = read(&[("SPEECH_KEY_FILE", file.path().to_str().unwrap())]);
         assert_eq!(raw.speech_key.as_deref(), Some("k1"));
         assert!(problems.is_empty(), "{problems:?}");
+    }
+
+    #[test]
+    fn a_secret_that_is_set_to_nothing_is_named() {
+        for variable in ["SPEECH_KEY", "SPEECH_KEY_FILE"] {
+            let judged = |judge: fn(&mut Check, Raw)| {
+                let mut check = Check::new();
+                let raw: Raw = Vars::new([(variable, ""), ("HOLD", "")]).read(&mut check);
+                assert_eq!(raw, Raw::default());
+                judge(&mut check, raw);
+                check.finish().map_err(|error| error.to_string())
+            };
+            let beyond = "0.0.0.0:1".parse().unwrap();
+            let expected = format!(
+                "bad configuration, 1 problem:\n  {variable}: found nothing, expected a secret, or the variable not to be \
+                 set at all"
+            );
+            let secret = judged(|check, raw| drop(check.secret("SPEECH_KEY", raw.speech_key)));
+            assert_eq!(secret, Err(expected.clone()));
+            let access =
+                |check: &mut Check, raw: Raw, addr, open| drop(check.access("SPEECH_KEY", raw.speech_key, addr, open));
+            for (addr, open) in [(beyond, false), (beyond, true)] {
+                let mut check = Check::new();
+                let raw: Raw = Vars::new([(variable, "")]).read(&mut check);
+                access(&mut check, raw, addr, open);
+                assert_eq!(check.finish().unwrap_err().to_string(), expected);
+            }
+            let other = judged(|check, raw| drop(check.duration("HOLD", raw.hold, std::time::Duration::ZERO)));
+            assert_eq!(other, Ok(()), "what is no secret counts as not set");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ const SYSTEMS: [&str; 4] = ["x86_64-linux", "aarch64-linux", "x86_64-darwin", "a
 const PROGRAMS: [&str; 6] = ["media", "speech", "hook", "router", "probe", "xtask"];
 const IMAGES: [&str; 4] = ["media", "speech", "mediamtx", "caddy"];
 const CAPABILITIES: [&str; 3] = ["80", "90", "120"];
-const APPS: [&str; 5] = ["demo", "load", "verify-images", "join-images", "doctor"];
+const APPS: [&str; 6] = ["demo", "load", "up", "verify-images", "join-images", "doctor"];
 const CHECKS: [&str; 7] = ["clippy", "rustfmt", "nextest", "doctest", "doc", "deny", "nixfmt"];
 const LABELS: [&str; 6] = ["title", "description", "source", "version", "revision", "licenses"];
 /// Parts of the names of variables that hold secrets.

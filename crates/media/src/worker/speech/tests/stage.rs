@@ -267,6 +267,7 @@ fn spec(targets: &[&str]) -> Spec {
         grace_ms: 0,
         speech: None,
         run_dir: PathBuf::new(),
+        artifacts: None,
         resume: None,
     }
 }
