@@ -9,7 +9,13 @@ use xtask::stack;
 /// Set by the system, not by an operator.
 const OF_THE_SYSTEM: [&str; 3] = ["XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "HOME"];
 /// What MediaMTX tells its hook.
-const TOLD_BY_MEDIAMTX: [&str; 4] = ["MTX_PATH", "MTX_QUERY", "MTX_SOURCE_TYPE", "MTX_SOURCE_ID"];
+const TOLD_BY_MEDIAMTX: [&str; 5] = [
+    "MTX_PATH",
+    "MTX_QUERY",
+    "MTX_SOURCE_TYPE",
+    "MTX_SOURCE_ID",
+    "MTX_SEGMENT_PATH",
+];
 
 fn is_name(text: &str) -> bool {
     let mut chars = text.chars();

@@ -14,11 +14,11 @@ use xtask::http;
 use xtask::stack::Signal;
 
 const KEYS: [(&str, &str); 5] = [
-    ("MEDIA_API_KEY", "key-of-the-console"),
-    ("PUBLISHER_PASS", "key-of-publishers"),
-    ("ROUTER_PASS", "key-of-the-worker"),
-    ("VIEWER_PASS", "key-of-viewers"),
-    ("SPEECH_KEY", "key-of-speech"),
+    ("MEDIA_API_KEY", "console-word"),
+    ("PUBLISHER_PASS", "publishers-word"),
+    ("ROUTER_PASS", "worker-word"),
+    ("VIEWER_PASS", "viewers-word"),
+    ("SPEECH_KEY", "speech-word"),
 ];
 
 /// A streaming host and a GPU host, as two projects on one engine: nothing but a network between them.
@@ -40,7 +40,7 @@ fn split_is_two_hosts_with_keys() -> Result<()> {
     for (name, value) in KEYS {
         near.secret(name, value)?;
     }
-    far.secret("SPEECH_KEY", "key-of-speech")?;
+    far.secret("SPEECH_KEY", "speech-word")?;
     near.set("SPEECH_URL", "ws://gpu.test:8090");
 
     far.up(&["speech"])?;
@@ -62,8 +62,8 @@ fn split_is_two_hosts_with_keys() -> Result<()> {
     let mut stranger = Publisher::ffmpeg(&material::talk()?, &near.rtmp_url("live/keyed/in"))?;
     near.until("who has no key is sent away", || Ok(stranger.has_ended().then_some(())))?;
 
-    let publisher = near.rtmp_url("live/keyed/in?source=en&targets=es&user=publisher&pass=key-of-publishers");
-    let viewer = near.rtmp_url("live/keyed/out?user=viewer&pass=key-of-viewers");
+    let publisher = near.rtmp_url("live/keyed/in?source=en&targets=es&user=publisher&pass=publishers-word");
+    let viewer = near.rtmp_url("live/keyed/out?user=viewer&pass=viewers-word");
     let viewer = Viewer::start(&viewer, tone_hz("es"))?;
     let _publisher = Publisher::ffmpeg_with(&["-stream_loop", "-1"], &material::talk()?, &[], &publisher)?;
     near.until("the programme is dubbed over there", || {
@@ -74,7 +74,7 @@ fn split_is_two_hosts_with_keys() -> Result<()> {
     // The test stream has the publisher's key too.
     let mut publishing = near.compose(&["run", "--rm", "publish"]).stdin(Stdio::null()).spawn()?;
     let live = near.until("the test stream is on air", || {
-        let stream = near.stream("test", Some("key-of-the-console"));
+        let stream = near.stream("test", Some("console-word"));
         Ok((stream["state"] == "live").then_some(()))
     });
     send(publishing.id(), Signal::INT)?;

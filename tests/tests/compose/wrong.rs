@@ -71,7 +71,7 @@ fn a_gpu_that_is_not_there_is_named() -> Result<()> {
     ] {
         project.set(name, value);
     }
-    project.secret("SPEECH_KEY", "key-of-speech")?;
+    project.secret("SPEECH_KEY", "speech-word")?;
     refuses(&project, &["speech"], "speech", &["SPEECH_DEVICE", "cuda"])?;
     figure(
         "gpu without a GPU: speech",
