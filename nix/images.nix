@@ -179,6 +179,7 @@ else
         GSETTINGS_BACKEND = "memory";
       };
       ports = [ "8080/tcp" ];
+      volumes = [ "/artifacts" ];
       budget = 120;
       description = project.media.meta.description;
       licences = withGstreamer;
@@ -226,6 +227,7 @@ else
         "8890/udp"
         "9997/tcp"
       ];
+      volumes = [ "/recordings" ];
       budget = 150;
       description = "MediaMTX with Dragoman's hook and configuration";
       licences = [

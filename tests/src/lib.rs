@@ -12,6 +12,7 @@ pub mod host;
 pub mod leftovers;
 pub mod material;
 pub mod playing;
+pub mod project;
 pub mod raw;
 pub mod recording;
 pub mod relay;

@@ -62,6 +62,11 @@ impl Publisher {
         Self::start(&mut command)
     }
 
+    /// Whether it has ended: its file is over, or it was sent away.
+    pub fn has_ended(&mut self) -> bool {
+        matches!(self.0.try_wait(), Ok(Some(_)))
+    }
+
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.0.id()

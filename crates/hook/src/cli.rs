@@ -10,7 +10,7 @@ use signal_hook::iterator::Signals;
 use crate::config::Config;
 use crate::event::{self, Kind};
 use crate::vars::Vars;
-use crate::{Failure, exec, health, post};
+use crate::{Failure, exec, health, post, recordings};
 
 /// How long an event may take with all its retries: MediaMTX starts the next hook without waiting for this one, and
 /// by then the media service has polled the state of things.
@@ -47,6 +47,8 @@ enum Command {
         #[arg(long, hide = true, default_value_t = LIMIT_MS)]
         limit_ms: u64,
     },
+    /// Remove the oldest recordings while less is free than RECORD_FREE, default 5G (reads MTX_PATH, MTX_SEGMENT_PATH)
+    Recorded,
     /// Ask a URL (http://) and exit 0 when it answers 2xx within 2 s
     Health {
         /// What to ask, such as http://127.0.0.1:9997/v3/info
@@ -80,6 +82,7 @@ pub fn run(
         }
         Some(Command::Ready { limit_ms }) => notify(Kind::Ready, &vars, limit_ms),
         Some(Command::NotReady { limit_ms }) => notify(Kind::NotReady, &vars, limit_ms),
+        Some(Command::Recorded) => recordings::make_room(&vars),
         Some(Command::Health { url }) => health::check(&url),
         Some(Command::Exec { only, program }) => exec::exec(&vars, &only, &program),
     }

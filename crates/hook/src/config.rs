@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use crate::event;
 use crate::exec::{Change, changes};
+use crate::recordings;
 use crate::vars::Vars;
 
 /// MediaMTX's setting for its users, with an index and the field behind it.
@@ -35,6 +36,7 @@ impl Config {
         });
         let (base, key) = event::address(vars, &mut problems);
         let (mode, may_open) = judge_mode(vars, &mut problems);
+        problems.extend(recordings::floor(vars).err());
 
         let value = |name: &str| {
             let changed = changes.iter().find(|change| change.name == name);

@@ -7,6 +7,7 @@
 //!
 //! ```text
 //! dragoman-hook ready|not-ready      MTX_* → POST {MEDIA_API_URL}/v1/mediamtx/events/…
+//! dragoman-hook recorded             RECORD_FREE → the oldest recordings go
 //! dragoman-hook health URL           GET URL, exit 0 when it answers 2xx
 //! dragoman-hook exec -- PROGRAM …    NAME_FILE=/path → NAME=<content>, then PROGRAM in this process
 //! dragoman-hook --check-config       what exec would refuse, all of it, exit 64
@@ -21,6 +22,7 @@ mod event;
 mod exec;
 mod health;
 mod post;
+mod recordings;
 mod vars;
 
 use std::fmt;

@@ -12,7 +12,7 @@ use dragoman_service::{http, telemetry};
 use crate::config::{self, Config};
 use crate::control::exit;
 use crate::spec::Spec;
-use crate::{guardian, orchestrator, worker};
+use crate::{guardian, orchestrator, publish, worker};
 
 /// A spec that is longer is none of ours.
 const MAX_SPEC_BYTES: u64 = 1 << 20;
@@ -50,6 +50,11 @@ enum Command {
         /// Default: /healthz of the address in MEDIA_LISTEN.
         url: Option<String>,
     },
+    /// Send a talking test stream to the router, until it is stopped (reads ROUTER_USER and ROUTER_PASS).
+    Publish {
+        /// Where to, such as rtmp://127.0.0.1:1935/live/test/in
+        url: String,
+    },
 }
 
 /// Runs the program with its arguments and environment.
@@ -63,6 +68,7 @@ where
     match args.command {
         Some(Command::Worker) => run_worker(&vars),
         Some(Command::Health { url }) => health(url, &vars),
+        Some(Command::Publish { url }) => publish::main(&url, &vars),
         Some(Command::Orchestrator { guardian }) => match Config::from_vars(&vars) {
             Ok(config) => orchestrator::main(config, guardian, args.worker_program),
             Err(error) => refuse(&error),

@@ -186,14 +186,30 @@ fn judge_mode(
         Mode::Gpu if device == Some("cuda") => {}
         Mode::Gpu => check.problem("SPEECH_DEVICE", device, "cuda, since MODE is gpu"),
         Mode::Split => {
-            if speech_url.is_none() {
-                check.problem("SPEECH_URL", None, "the speech hosts' URLs, since MODE is split");
+            // What compose.yaml has for the other modes.
+            let found = speech_url
+                .as_deref()
+                .filter(|urls| urls.split(',').any(is_of_this_network));
+            if speech_url.is_none() || found.is_some() {
+                check.problem(
+                    "SPEECH_URL",
+                    found,
+                    "URLs of speech hosts elsewhere, since MODE is split",
+                );
             }
             if speech_key.is_none() && !check.is_blank("SPEECH_KEY") {
                 check.problem("SPEECH_KEY", None, "the speech hosts' key, since MODE is split");
             }
         }
     }
+}
+
+/// A name without a dot is a container's.
+fn is_of_this_network(url: &str) -> bool {
+    let name = Url::parse(url.trim())
+        .ok()
+        .and_then(|url| url.domain().map(str::to_owned));
+    name.is_some_and(|name| name != "localhost" && !name.contains('.'))
 }
 
 fn judge_defaults(
@@ -359,6 +375,8 @@ mod tests {
             ("SPEECH_KEY", "k"),
         ];
         assert_eq!(config(&split).unwrap().mode, Mode::Split);
+        let here = config(&[split[0], ("SPEECH_URL", "ws://speech:8090"), split[2]]);
+        assert!(here.unwrap_err().contains("SPEECH_URL: found "));
     }
 
     #[test]

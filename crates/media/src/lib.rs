@@ -17,6 +17,7 @@ pub mod control;
 pub mod forward;
 pub mod guardian;
 pub mod orchestrator;
+mod publish;
 pub mod rtmp_url;
 pub mod spec;
 pub mod worker;

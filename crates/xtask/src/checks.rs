@@ -10,16 +10,16 @@ use serde_json::Value;
 
 use crate::cli::Installing;
 use crate::demo::verdict;
-use crate::{compile, faults, stack};
-
-/// Tests append a line here for each thing that they did not do, and why.
-const SKIPPED: &str = "DRAGOMAN_SKIPPED";
+use crate::{compile, docker, faults, stack};
 
 /// `cargo xtask test`.
 #[derive(Args)]
 pub(crate) struct Test {
     #[command(flatten)]
     installing: Installing,
+    /// Instead of all other tests, `compose.yaml` in a Docker engine: the one that runs, or as root one of its own
+    #[arg(long)]
+    docker: bool,
     /// Handed to `cargo test`, for example a test's name
     #[arg(last = true)]
     arguments: Vec<String>,
@@ -39,22 +39,20 @@ pub(crate) struct Ci {
 impl Test {
     pub(crate) fn run(self) -> Result<ExitCode> {
         self.installing.ensure_for_tests()?;
+        if self.docker {
+            return docker::suite::run(&self.arguments);
+        }
         // Binaries and tests in one go: the end-to-end tests run the binaries.
         compile::cargo(&["build", "--workspace", "--bins", "--tests"])?;
         let rows = stack::bin_dir()?.join(faults::ROWS);
         // Rows of an earlier build would pass for this one's.
         let _ = std::fs::remove_dir_all(&rows);
-        let dir = tempfile::tempdir().context("cannot make a directory")?;
-        let skipped = dir.path().join("skipped");
         let mut arguments = vec!["test", "--workspace", "--no-fail-fast"];
         if !self.arguments.is_empty() {
             arguments.push("--");
             arguments.extend(self.arguments.iter().map(String::as_str));
         }
-        let outcome = compile::run(compile::command(&arguments).env(SKIPPED, &skipped));
-        for line in std::fs::read_to_string(&skipped).unwrap_or_default().lines() {
-            println!("skipped: {line}");
-        }
+        let outcome = compile::run_and_say_what_was_skipped(&mut compile::command(&arguments));
         let measured = faults::rows(&rows)?;
         if !measured.is_empty() {
             println!("\n{}", faults::table(&measured));
@@ -73,8 +71,9 @@ impl Ci {
         let seconds = self.demo_seconds.to_string();
         let report_argument = report.display().to_string();
         let soak_minutes = self.soak_minutes.to_string();
-        let steps: [(&str, Vec<&str>); 7] = [
+        let steps: [(&str, Vec<&str>); 8] = [
             ("tests", vec!["xtask", "test"]),
+            ("compose", vec!["xtask", "test", "--docker"]),
             ("format", vec!["fmt", "--all", "--check"]),
             (
                 "lints",

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{bench, checks, compile, demo, doctor, flake, install, needs::Scope, soak, up};
+use crate::{bench, checks, compile, demo, doctor, flake, images, install, needs::Scope, soak, up};
 
 /// Exit code when a native library is missing and `--no-install` forbids installing it.
 const NOT_INSTALLED: u8 = 2;
@@ -40,6 +40,8 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Evaluate the Nix flake for every system, without its inputs and without a network
     Flake(flake::Flake),
+    /// Make the container images from this build, for this machine's Docker
+    Images(images::Images),
     /// Everything that continuous integration runs, each step timed
     Ci(checks::Ci),
 }
@@ -89,6 +91,7 @@ pub fn run() -> ExitCode {
         Command::Soak(soak) => soak.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Flake(flake) => flake.run(),
+        Command::Images(images) => images.run(),
         Command::Ci(ci) => ci.run(),
     };
     match outcome {

@@ -55,6 +55,20 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     command
 }
 
+/// Tests append a line here for each thing that they did not do, and why.
+const SKIPPED: &str = "DRAGOMAN_SKIPPED";
+
+/// As [`run`], for tests: what they skipped is said at the end.
+pub(crate) fn run_and_say_what_was_skipped(command: &mut Command) -> Result<()> {
+    let dir = tempfile::tempdir().context("cannot make a directory")?;
+    let skipped = dir.path().join("skipped");
+    let outcome = run(command.env(SKIPPED, &skipped));
+    for line in std::fs::read_to_string(&skipped).unwrap_or_default().lines() {
+        println!("skipped: {line}");
+    }
+    outcome
+}
+
 /// Says the command, runs it, fails when it fails.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let program = Path::new(command.get_program())

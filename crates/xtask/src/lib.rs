@@ -1,4 +1,5 @@
-//! Everything that a developer types: `cargo xtask up | publish | demo | test | bench | soak | doctor | flake | ci`.
+//! Everything that a developer types: `cargo xtask up | publish | demo | test | bench | soak | doctor | flake | images |
+//! ci`.
 //!
 //! It starts the product's own binaries as a user would and looks at them from outside, over sockets and `/proc`.
 //! It may not link a native library: it has to run, and to say what is missing, on a machine that has none of them.
@@ -13,10 +14,12 @@ mod cli;
 mod compile;
 pub mod compose;
 mod demo;
+mod docker;
 mod doctor;
 mod faults;
 mod flake;
 pub mod http;
+mod images;
 mod install;
 mod interrupt;
 mod needs;

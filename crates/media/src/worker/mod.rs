@@ -13,7 +13,7 @@
 
 mod artifacts;
 mod clock;
-mod egress;
+pub(crate) mod egress;
 mod encoder;
 mod feed;
 mod forwarding;

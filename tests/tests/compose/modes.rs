@@ -1,0 +1,101 @@
+//! Each mode starts its services and no others, and the modes beyond this machine want keys for everything.
+
+use std::process::Stdio;
+
+use anyhow::{Result, ensure};
+use dragoman_speech::engine::mock::tone_hz;
+use dragoman_tests::material;
+use dragoman_tests::playing::Publisher;
+use dragoman_tests::project::{Project, docker, figure};
+use dragoman_tests::scene::send;
+use dragoman_tests::skipped;
+use dragoman_tests::viewer::Viewer;
+use xtask::http;
+use xtask::stack::Signal;
+
+const KEYS: [(&str, &str); 5] = [
+    ("MEDIA_API_KEY", "console-word"),
+    ("PUBLISHER_PASS", "publishers-word"),
+    ("ROUTER_PASS", "worker-word"),
+    ("VIEWER_PASS", "viewers-word"),
+    ("SPEECH_KEY", "speech-word"),
+];
+
+/// A streaming host and a GPU host, as two projects on one engine: nothing but a network between them.
+#[test]
+#[ignore = "wants a Docker engine: cargo xtask test --docker"]
+fn split_is_two_hosts_with_keys() -> Result<()> {
+    if stands_in()? {
+        skipped::note(
+            "compose: split",
+            "no `mediamtx` was on the PATH when the images were made: its stand-in has no keys",
+        );
+        return Ok(());
+    }
+    let (mut near, mut far) = (Project::new()?, Project::new()?);
+    for project in [&mut near, &mut far] {
+        project.set("MODE", "split");
+        project.set("ALLOW_OPEN", "0");
+    }
+    for (name, value) in KEYS {
+        near.secret(name, value)?;
+    }
+    far.secret("SPEECH_KEY", "speech-word")?;
+    near.set("SPEECH_URL", "ws://gpu.test:8090");
+
+    far.up(&["speech"])?;
+    ensure!(far.services()? == ["speech"], "{:?}", far.services()?);
+    near.run(&["up", "--no-start", "mediamtx", "media"])?;
+    let speech = far.inspect("speech")?["Id"].as_str().unwrap_or_default().to_owned();
+    let network = near.network();
+    material::run(&mut docker(&[
+        "network", "connect", "--alias", "gpu.test", &network, &speech,
+    ]))?;
+    near.up(&["mediamtx", "media"])?;
+    ensure!(near.services()? == ["media", "mediamtx"], "{:?}", near.services()?);
+
+    // Without a key nobody gets in.
+    ensure!(
+        http::status(&format!("{}/v1/streams", near.media_url()))? == 401,
+        "the console is open"
+    );
+    let mut stranger = Publisher::ffmpeg(&material::talk()?, &near.rtmp_url("live/keyed/in"))?;
+    near.until("who has no key is sent away", || Ok(stranger.has_ended().then_some(())))?;
+
+    let publisher = near.rtmp_url("live/keyed/in?source=en&targets=es&user=publisher&pass=publishers-word");
+    let viewer = near.rtmp_url("live/keyed/out?user=viewer&pass=viewers-word");
+    let viewer = Viewer::start(&viewer, tone_hz("es"))?;
+    let _publisher = Publisher::ffmpeg_with(&["-stream_loop", "-1"], &material::talk()?, &[], &publisher)?;
+    near.until("the programme is dubbed over there", || {
+        Ok(viewer.seen().first_dub_ns())
+    })?;
+    figure("split: each host its services, keys everywhere", "dubbed", "dubbed")?;
+
+    // The test stream has the publisher's key too.
+    let mut publishing = near.compose(&["run", "--rm", "publish"]).stdin(Stdio::null()).spawn()?;
+    let live = near.until("the test stream is on air", || {
+        let stream = near.stream("test", Some("console-word"));
+        Ok((stream["state"] == "live").then_some(()))
+    });
+    send(publishing.id(), Signal::INT)?;
+    publishing.wait()?;
+    live?;
+    let logs = near.run(&["logs", "--no-color"])? + &far.run(&["logs", "--no-color"])?;
+    for (_, value) in KEYS {
+        ensure!(!logs.contains(value), "a key is in the logs");
+    }
+    material::run(&mut docker(&["network", "disconnect", &network, &speech])).map(drop)
+}
+
+/// Whether our own router is in MediaMTX's image.
+fn stands_in() -> Result<bool> {
+    let image = concat!("dragoman-mediamtx:", env!("CARGO_PKG_VERSION"));
+    let entrypoint = material::run(&mut docker(&[
+        "image",
+        "inspect",
+        "--format",
+        "{{.Config.Entrypoint}}",
+        image,
+    ]))?;
+    Ok(String::from_utf8_lossy(&entrypoint).contains("dragoman-router"))
+}
