@@ -212,3 +212,51 @@ fn what_cannot_be_done_is_told_with_its_exit_code_and_without_the_token() {
     child.stdout.take().unwrap().read_exact(&mut first).unwrap();
     assert!(child.wait().unwrap().success(), "a closed pipe is no failure");
 }
+
+/// What `dragoman-speech models` says where `mount` has prepared `HF_HOME`, which nobody else sees; nothing where no file
+/// system can be mounted.
+fn mounted(setup: &Setup, mount: &str, arguments: &[&str]) -> Option<(Option<i32>, String)> {
+    let own = setup.command(arguments);
+    let script = format!("{mount} || exit 125; exec \"$0\" \"$@\"");
+    let mut command = Command::new("unshare");
+    command
+        .args(["-m", "sh", "-c", &script])
+        .arg(own.get_program())
+        .args(own.get_args());
+    command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let said = command.output().ok().map(|output| shown(&output));
+    let said = said.filter(|(code, text)| *code != Some(125) && !text.contains("unshare failed"));
+    if said.is_none() {
+        eprintln!("skipped: no file system can be mounted in a namespace of its own");
+    }
+    said
+}
+
+#[test]
+fn a_cache_that_is_too_small_says_so() {
+    let setup = Setup::new();
+    let small = "mount -t tmpfs -o size=1m tmpfs \"$HF_HOME\"";
+    let Some((code, text)) = mounted(&setup, small, &["fetch", "whisper-tiny"]) else {
+        return;
+    };
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("free") && text.contains("MB"), "{text}");
+    assert!(setup.hub.downloads().is_empty(), "nothing is begun");
+}
+
+#[test]
+fn a_read_only_cache_is_read_and_what_it_lacks_is_said() {
+    let setup = Setup::new();
+    let fixed = "mount --bind \"$HF_HOME\" \"$HF_HOME\" && mount -o remount,bind,ro \"$HF_HOME\"";
+    let Some((code, text)) = mounted(&setup, fixed, &["fetch", "whisper-tiny"]) else {
+        return;
+    };
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("Read-only file system"), "{text}");
+    assert_eq!(setup.run(&["fetch", "whisper-tiny"]).0, Some(0));
+    for arguments in [&["list", "whisper-tiny"][..], &["verify"], &["fetch", "whisper-tiny"]] {
+        let said = mounted(&setup, fixed, arguments);
+        let (code, text) = said.expect("it was mounted before");
+        assert_eq!(code, Some(0), "{arguments:?}: {text}");
+    }
+}

@@ -1,4 +1,6 @@
 //! What viewers get when something breaks. Each scenario leaves a row in `target/<profile>/faults`.
+//!
+//! `FAULTS_ROUTER=mediamtx` runs all of them over the MediaMTX on the PATH; those of `mediamtx` need no asking.
 
 mod clock_stepped;
 mod hooks_confused;
