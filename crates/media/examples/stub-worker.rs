@@ -87,7 +87,7 @@ fn talk(worker: &Arc<Mutex<Worker>>, told: &Path, socket: &PathBuf, stream: Unix
             ..Hello::of(&worker.spec, &worker.source_id, shift_ns)
         }
     };
-    say(&mut out, &FromWorker::Hello(hello))?;
+    say(&mut out, &FromWorker::Hello(Box::new(hello)))?;
     if lock(worker).spec.stream == "refuse" {
         std::fs::remove_file(socket).ok();
         let reason = "no keyframe in 10 s".to_owned();

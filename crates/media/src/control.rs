@@ -42,7 +42,7 @@ pub mod exit {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum FromWorker {
     /// Who is there; first on each connection.
-    Hello(Hello),
+    Hello(Box<Hello>),
     /// How it goes; every [`STATUS_EVERY`].
     Status(Box<Status>),
     /// Something that a log reader or the operator's page wants to know at once.

@@ -40,7 +40,7 @@ const ORDERS: usize = 32;
 #[derive(Debug)]
 pub(crate) enum Report {
     /// The worker introduced itself; its process has this number.
-    Hello(Hello, i32),
+    Hello(Box<Hello>, i32),
     /// The worker's own report.
     Status(Box<Status>),
     /// The process is gone.

@@ -256,7 +256,7 @@ impl Supervisor {
                     stream.process = Some((facts, process::usage(pid, false).unwrap_or_default()));
                 }
                 self.take_over_forwards(id, &hello);
-                self.feed(id, Event::Hello(hello));
+                self.feed(id, Event::Hello(*hello));
             }
             Report::Status(status) => {
                 self.compare_forwards(id, &status);

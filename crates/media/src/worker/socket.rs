@@ -92,7 +92,7 @@ struct Peer {
 impl Peer {
     async fn serve(mut self, stream: UnixStream) -> io::Result<()> {
         let (read, mut write) = stream.into_split();
-        let hello = FromWorker::Hello(self.hello.borrow().clone());
+        let hello = FromWorker::Hello(Box::new(self.hello.borrow().clone()));
         write_line(&mut write, &hello).await?;
         let mut read = BufReader::new(read);
         let mut line = Vec::new();
