@@ -62,17 +62,12 @@ impl Publisher {
         Self::start(&mut command)
     }
 
-    /// Whether it has ended: its file is over, or it was sent away.
-    pub fn has_ended(&mut self) -> bool {
-        matches!(self.0.try_wait(), Ok(Some(_)))
-    }
-
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.0.id()
     }
 
-    /// Whether it has ended by itself.
+    /// Whether it has ended by itself: its file is over, or it was sent away.
     pub fn has_ended(&mut self) -> bool {
         !matches!(self.0.try_wait(), Ok(None))
     }
