@@ -127,7 +127,10 @@ impl Scene {
     /// A service is started again, with more variables.
     pub fn start_again(&mut self, service: Service, variables: &[(&str, &str)]) -> Result<()> {
         self.leftovers.hand_down();
-        self.stack.start_again(service, variables)
+        self.stack.start_again(service, variables)?;
+        // Other scenarios go on meanwhile.
+        self.leftovers.hand_down();
+        Ok(())
     }
 
     /// The stream that is hit is published again.

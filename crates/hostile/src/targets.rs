@@ -27,7 +27,6 @@ pub const TARGETS: &[Target] = &[
     target("rtmp_session", dragoman_router::hostile::session),
     target("model_sentencepiece", dragoman_models::hostile::sentencepiece),
     target("model_config", dragoman_models::hostile::config),
-    target("model_pickle", dragoman_models::hostile::pickle),
     target("wav", dragoman_speech::hostile::wav),
 ];
 

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::pytorch::PyTorch;
 use crate::sentencepiece::SentencePiece;
 use crate::{marian, pocket, t5, whisper};
 
@@ -30,19 +29,7 @@ pub fn config(bytes: &[u8]) {
     drop(t5::judge(&file.0));
 }
 
-/// PyTorch's weights.
-pub fn pickle(bytes: &[u8]) {
-    let file = Scratch::write(bytes);
-    if let Ok(weights) = PyTorch::open(&file.0) {
-        for name in ["model.shared.weight", "w"] {
-            if weights.has(name) {
-                drop(weights.get(name));
-            }
-        }
-    }
-}
-
-/// A file with these bytes, since weights and configurations are read where they lie.
+/// A file with these bytes, since configurations are read where they lie.
 struct Scratch(PathBuf);
 
 impl Scratch {

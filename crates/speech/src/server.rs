@@ -34,6 +34,8 @@ pub const GRACE: Duration = Duration::from_secs(9);
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// What a WebSocket reads before the protocol's own limit speaks: the larger one lets us say why.
 const READ_LIMIT: usize = 4 * limits::MAX_MESSAGE_BYTES;
+/// What a WebSocket keeps to be written. Answers to pings count, so that a client that never reads cannot make it grow.
+const WRITE_LIMIT: usize = 1 << 20;
 
 /// What all requests share.
 pub(crate) struct Service {
@@ -140,6 +142,7 @@ async fn upgrade(
         .protocols([version.to_string()])
         .max_message_size(READ_LIMIT)
         .max_frame_size(READ_LIMIT)
+        .max_write_buffer_size(WRITE_LIMIT)
         .on_upgrade(|socket| async move {
             // A task of the lifecycle: the process does not end before clients were told why.
             let lifecycle = service.lifecycle.clone();

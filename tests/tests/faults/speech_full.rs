@@ -10,9 +10,7 @@ fn a_full_host_refuses_one_and_serves_the_other() -> Result<()> {
     let mut scene = Scene::start("speech full", &[], &[])?;
     scene.begin();
     scene.stack.kill(Service::Speech);
-    scene
-        .stack
-        .start_again(Service::Speech, &[("SPEECH_MAX_SESSIONS", "1")])?;
+    scene.start_again(Service::Speech, &[("SPEECH_MAX_SESSIONS", "1")])?;
     let states = |scene: &Scene| ["hit", "bystander"].map(|id| scene.stack.stream(id).unwrap_or_default());
     let is_refused = |state: &Value| {
         state["speech"]["reason"]
@@ -28,9 +26,7 @@ fn a_full_host_refuses_one_and_serves_the_other() -> Result<()> {
     let [a, b] = states(&scene);
     ensure!(is_served(&a) != is_served(&b), "still one of the two: {a} {b}");
     scene.stack.kill(Service::Speech);
-    scene
-        .stack
-        .start_again(Service::Speech, &[("SPEECH_MAX_SESSIONS", "8")])?;
+    scene.start_again(Service::Speech, &[("SPEECH_MAX_SESSIONS", "8")])?;
     scene.until("both are served", || {
         Ok(states(&scene).iter().all(is_served).then_some(()))
     })?;

@@ -9,9 +9,7 @@ fn a_key_that_no_longer_fits_is_told_and_an_overlap_heals_it() -> Result<()> {
     let mut scene = Scene::start("speech key rotated", &[], &[("SPEECH_KEY", "first-key")])?;
     scene.begin();
     scene.stack.kill(Service::Speech);
-    scene
-        .stack
-        .start_again(Service::Speech, &[("SPEECH_KEY", "second-key")])?;
+    scene.start_again(Service::Speech, &[("SPEECH_KEY", "second-key")])?;
     scene.says("media says that its key is refused", |state| {
         state["speech"]["reason"]
             .as_str()
@@ -19,9 +17,7 @@ fn a_key_that_no_longer_fits_is_told_and_an_overlap_heals_it() -> Result<()> {
     })?;
     scene.falls_back_to_the_original()?;
     scene.stack.kill(Service::Speech);
-    scene
-        .stack
-        .start_again(Service::Speech, &[("SPEECH_KEY", "second-key,first-key")])?;
+    scene.start_again(Service::Speech, &[("SPEECH_KEY", "second-key,first-key")])?;
     scene.dub_is_back()?;
     scene.is_unbroken()?;
     scene.finish_all_hit()

@@ -1,6 +1,7 @@
 //! From the configuration to stages that are loaded and warm: which ones, on which threads, and what is missing.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -300,7 +301,9 @@ fn made<T: ?Sized>(
         return;
     }
     let begun = Instant::now();
-    match make() {
+    // Files of models are read by others' code too, and what it does not expect of them it may panic at.
+    let made = catch_unwind(AssertUnwindSafe(make));
+    match made.unwrap_or_else(|_panic| Err(format!("{}: loading panicked", STAGES[stage]))) {
         Ok(stage_made) => {
             let took = begun.elapsed();
             shared.meters.loaded(stage, took);

@@ -279,6 +279,7 @@ fn what_is_missing_is_said_until_it_is_there() {
             }
         }
         fn synthesise(&mut self) -> Result<Arc<dyn Synthesise>, String> {
+            assert!(self.1.load(Ordering::Relaxed), "a file that its reader panics at");
             self.0.synthesise()
         }
     }
@@ -288,7 +289,10 @@ fn what_is_missing_is_said_until_it_is_there() {
     until("the problem is known", || {
         matches!(engine.state(), Readiness::Failed(_))
     });
-    assert_eq!(engine.state(), Readiness::Failed("opus-mt-en-es is missing".into()));
+    assert_eq!(
+        engine.state(),
+        Readiness::Failed("opus-mt-en-es is missing; tts: loading panicked".into())
+    );
     assert!(
         engine
             .admit(0)
