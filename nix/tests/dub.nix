@@ -43,6 +43,8 @@ in
               MTX_AUTHINTERNALUSERS_1_PASS = workerPass;
               MTX_AUTHINTERNALUSERS_1_IPS = "127.0.0.1,192.168.1.0/24";
               MTX_AUTHINTERNALUSERS_2_IPS = "192.168.1.0/24";
+              # Viewers need no key here.
+              ALLOW_OPEN = "1";
             };
             speech = container "speech" {
               SPEECH_LISTEN = "127.0.0.1:8090";

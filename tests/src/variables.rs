@@ -8,14 +8,8 @@ use xtask::stack;
 
 /// Set by the system, not by an operator.
 const OF_THE_SYSTEM: [&str; 3] = ["XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "HOME"];
-/// What MediaMTX tells its hook.
-const TOLD_BY_MEDIAMTX: [&str; 5] = [
-    "MTX_PATH",
-    "MTX_QUERY",
-    "MTX_SOURCE_TYPE",
-    "MTX_SOURCE_ID",
-    "MTX_SEGMENT_PATH",
-];
+/// What MediaMTX tells its hook; no program of ours reads one of its settings.
+const TOLD_BY_MEDIAMTX: &str = "MTX_";
 
 fn is_name(text: &str) -> bool {
     let mut chars = text.chars();
@@ -41,15 +35,16 @@ pub fn of_the_programs() -> Result<BTreeSet<String>> {
         }
         ensure!(names.len() > known || name == "router", "{name} reads no variable");
     }
-    let not_theirs = |name: &String| {
-        !OF_THE_SYSTEM.contains(&name.as_str()) && !TOLD_BY_MEDIAMTX.contains(&name.as_str())
-    };
+    let not_theirs = |name: &String| !OF_THE_SYSTEM.contains(&name.as_str()) && !name.starts_with(TOLD_BY_MEDIAMTX);
     Ok(names.into_iter().filter(not_theirs).collect())
 }
 
 fn rust_files(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(dir).with_context(|| format!("list {}", dir.display()))?.flatten() {
+    for entry in std::fs::read_dir(dir)
+        .with_context(|| format!("list {}", dir.display()))?
+        .flatten()
+    {
         let path = entry.path();
         if path.is_dir() {
             files.extend(rust_files(&path)?);
@@ -61,8 +56,13 @@ fn rust_files(dir: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn fields_of_raw(source: &str) -> BTreeSet<String> {
-    let structs = source.split("struct Raw {").skip(1).filter_map(|rest| rest.split('}').next());
-    let fields = structs.flat_map(str::lines).filter_map(|line| line.trim().split_once(": Option<String>"));
+    let structs = source
+        .split("struct Raw {")
+        .skip(1)
+        .filter_map(|rest| rest.split('}').next());
+    let fields = structs
+        .flat_map(str::lines)
+        .filter_map(|line| line.trim().split_once(": Option<String>"));
     fields
         .map(|(name, _)| name.trim_start_matches("pub(crate) ").to_ascii_uppercase())
         .filter(|name| is_name(name))
@@ -70,8 +70,13 @@ fn fields_of_raw(source: &str) -> BTreeSet<String> {
 }
 
 fn asked_for(source: &str) -> BTreeSet<String> {
-    let asks = [".text(\"", ".secret(\""].into_iter().flat_map(|ask| source.split(ask).skip(1));
-    asks.filter_map(|rest| rest.split('"').next()).filter(|name| is_name(name)).map(str::to_owned).collect()
+    let asks = [".text(\"", ".secret(\""]
+        .into_iter()
+        .flat_map(|ask| source.split(ask).skip(1));
+    asks.filter_map(|rest| rest.split('"').next())
+        .filter(|name| is_name(name))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// What `.env.example` lists, also what is commented out as `#NAME=value`: name and value. It may list a variable several
@@ -86,13 +91,14 @@ pub fn of_the_example() -> Result<Vec<(String, String)>> {
 }
 
 /// What the example sets where nothing is changed, for [`of_the_programs`]: the first value of each variable. An empty one
-/// says that there is no default.
+/// says that there is no default, and
+/// a file is one that a mode's block wants.
 pub fn defaults_of_the_example() -> Result<BTreeMap<String, String>> {
     let mut defaults = BTreeMap::new();
     for (name, value) in of_the_example()? {
         defaults.entry(name).or_insert(value);
     }
-    defaults.retain(|_, value| !value.is_empty());
+    defaults.retain(|name, value| !value.is_empty() && !name.ends_with("_FILE"));
     Ok(defaults)
 }
 
@@ -110,13 +116,18 @@ pub fn of_compose() -> Option<(BTreeSet<String>, BTreeSet<String>)> {
 pub fn of_the_images() -> Result<BTreeSet<String>> {
     let file = stack::repository().join("nix/images.nix");
     let text = std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
-    let names = text.lines().filter_map(|line| line.trim().split_once(" = ")).map(|(name, _)| name.to_owned());
+    let names = text
+        .lines()
+        .filter_map(|line| line.trim().split_once(" = "))
+        .map(|(name, _)| name.to_owned());
     Ok(names.filter(|name| is_name(name) && name.len() > 2).collect())
 }
 
 /// The variable that `name` is for: `NAME_FILE` is for `NAME`.
 pub fn subject<'a>(name: &'a str, known: &BTreeSet<String>) -> &'a str {
-    name.strip_suffix("_FILE").filter(|subject| known.contains(*subject)).unwrap_or(name)
+    name.strip_suffix("_FILE")
+        .filter(|subject| known.contains(*subject))
+        .unwrap_or(name)
 }
 
 #[cfg(test)]

@@ -18,7 +18,13 @@ const LIMIT_MS: u64 = 10_000;
 
 /// The hook that MediaMTX runs, and its image's health check.
 #[derive(Debug, Parser)]
-#[command(name = "dragoman-hook", version, about, subcommand_negates_reqs = true)]
+#[command(
+    name = "dragoman-hook",
+    version,
+    about,
+    subcommand_negates_reqs = true,
+    arg_required_else_help = true
+)]
 struct Cli {
     /// Print the configuration, without secrets, and stop; exit 64 with every problem that `exec` would refuse (reads
     /// MODE, ALLOW_OPEN, MEDIA_API_URL, MEDIA_API_KEY, and the MTX_ variables with their files)

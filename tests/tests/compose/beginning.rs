@@ -12,7 +12,7 @@ const SERVICES: [&str; 3] = ["media", "mediamtx", "speech"];
 /// Starts, of which the median counts.
 const STARTS: usize = 3;
 const ASKED: usize = 300;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 8;
 const P99_MS: f64 = 10.0;
 const MOST_MS: f64 = 50.0;
 /// `stop_grace_period` of `compose.yaml`.

@@ -75,7 +75,8 @@ impl Router {
                 let url = format!("rtsp://{address}:{}/{path}", self.rtsp);
                 (self.rtsp, format!("DESCRIBE {url} RTSP/1.0\r\nCSeq: 1\r\n"), "")
             }
-            Wish::Watch(path) => (self.hls, http(&format!("/{path}/index.m3u8")), ""),
+            // Newer versions first look whether a viewer keeps cookies.
+            Wish::Watch(path) => (self.hls, http(&format!("/{path}/index.m3u8?cookieCheck=1")), ""),
             Wish::Ask => (self.api, http("/v3/paths/list"), ""),
         };
         let mut socket = TcpStream::connect((address, port)).context("MediaMTX is not there")?;
@@ -113,7 +114,7 @@ const SDP: &str = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\
                    a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\na=control:trackID=0\r\n";
 
 fn http(path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: router\r\nConnection: close\r\n")
+    format!("GET {path} HTTP/1.1\r\nHost: router\r\nConnection: close\r\nCookie: cookieCheck=1\r\n")
 }
 
 fn base64(text: &str) -> String {

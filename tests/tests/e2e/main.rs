@@ -5,6 +5,7 @@
 mod artifacts;
 mod bypass;
 mod configuration;
+mod doctor;
 mod dubbing;
 mod input;
 mod keys;

@@ -173,6 +173,11 @@ fn health_endpoints_answer_at_once_and_name_the_engine() -> Result<()> {
             times[times.len() / 2] < Duration::from_millis(100),
             "{service} answers slowly: {times:?}"
         );
+        let health: Value = client.get(format!("{service}/healthz")).send()?.json()?;
+        ensure!(
+            health["mode"] == "cpu" && health["access"] == "open",
+            "{service} does not say how it runs: {health}"
+        );
         let metrics = client.get(format!("{service}/metrics")).send()?.text()?;
         ensure!(metrics.contains("dragoman_"), "{service} has no metrics: {metrics}");
     }
@@ -181,5 +186,13 @@ fn health_endpoints_answer_at_once_and_name_the_engine() -> Result<()> {
         health.to_string().contains("mock"),
         "the engine that runs is named: {health}"
     );
+    for name in ["media", "speech"] {
+        let log = std::fs::read_to_string(stack.dir().join(format!("{name}.log"))).context("it has a log")?;
+        ensure!(
+            log.lines()
+                .any(|line| line.contains("mode=\"cpu\"") && line.contains("access=\"open\"")),
+            "{name} does not log how it runs:\n{log}"
+        );
+    }
     Ok(())
 }

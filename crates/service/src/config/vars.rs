@@ -199,30 +199,28 @@ mod tests {
     #[test]
     fn a_secret_that_is_set_to_nothing_is_named() {
         for variable in ["SPEECH_KEY", "SPEECH_KEY_FILE"] {
-            let judged = |judge: fn(&mut Check, Raw)| {
+            let read = || {
                 let mut check = Check::new();
                 let raw: Raw = Vars::new([(variable, ""), ("HOLD", "")]).read(&mut check);
                 assert_eq!(raw, Raw::default());
-                judge(&mut check, raw);
-                check.finish().map_err(|error| error.to_string())
+                (check, raw)
             };
-            let beyond = "0.0.0.0:1".parse().unwrap();
-            let expected = format!(
+            let told = |check: Check| check.finish().map_err(|error| error.to_string());
+            let expected = Err(format!(
                 "bad configuration, 1 problem:\n  {variable}: found nothing, expected a secret, or the variable not to be \
                  set at all"
-            );
-            let secret = judged(|check, raw| drop(check.secret("SPEECH_KEY", raw.speech_key)));
-            assert_eq!(secret, Err(expected.clone()));
-            let access =
-                |check: &mut Check, raw: Raw, addr, open| drop(check.access("SPEECH_KEY", raw.speech_key, addr, open));
-            for (addr, open) in [(beyond, false), (beyond, true)] {
-                let mut check = Check::new();
-                let raw: Raw = Vars::new([(variable, "")]).read(&mut check);
-                access(&mut check, raw, addr, open);
-                assert_eq!(check.finish().unwrap_err().to_string(), expected);
+            ));
+            let (mut check, raw) = read();
+            check.secret("SPEECH_KEY", raw.speech_key);
+            assert_eq!(told(check), expected);
+            for allow_open in [false, true] {
+                let (mut check, raw) = read();
+                check.access("SPEECH_KEY", raw.speech_key, "0.0.0.0:1".parse().unwrap(), allow_open);
+                assert_eq!(told(check), expected);
             }
-            let other = judged(|check, raw| drop(check.duration("HOLD", raw.hold, std::time::Duration::ZERO)));
-            assert_eq!(other, Ok(()), "what is no secret counts as not set");
+            let (mut check, raw) = read();
+            check.duration("HOLD", raw.hold, std::time::Duration::ZERO);
+            assert_eq!(told(check), Ok(()), "what is no secret counts as not set");
         }
     }
 

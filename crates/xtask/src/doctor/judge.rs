@@ -123,9 +123,10 @@ fn enough(name: &str, free: Option<u64>, needed: u64, place: &str) -> Row {
 
 fn images(facts: &Facts) -> Vec<Row> {
     let row = |image: &String| {
-        let (state, found) = match facts.images.contains(image) {
-            true => (State::Ok, "there"),
-            false => (State::Missing, "docker has none of this name"),
+        let (state, found) = match &facts.docker {
+            Docker::Running { .. } if facts.images.contains(image) => (State::Ok, "there"),
+            Docker::Running { .. } => (State::Missing, "docker has none of this name"),
+            Docker::Absent | Docker::Silent(_) => (State::Absent, "not known: docker does not answer"),
         };
         // A name with a host in front of it is a registry's.
         let get = match image.contains('/') {
