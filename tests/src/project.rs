@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -175,6 +175,18 @@ impl Project {
         eventually(what, look, || self.logs())
     }
 
+    /// `docker compose run --rm publish`, the test stream, until it is dropped.
+    pub fn publish(&self) -> Result<TestStream<'_>> {
+        let container = format!("{}-publish", self.name);
+        let mut command = self.compose(&["run", "--rm", "--name", &container, "publish"]);
+        let process = command.stdin(Stdio::null()).spawn().context("cannot run docker")?;
+        Ok(TestStream {
+            project: self,
+            container,
+            process,
+        })
+    }
+
     /// Stops everything and removes the containers; volumes stay.
     pub fn down(&self) -> Result<()> {
         self.run(&["--profile", "*", "down", "--remove-orphans"]).map(drop)
@@ -209,6 +221,33 @@ impl Drop for Project {
             "--timeout",
             "3",
         ]);
+    }
+}
+
+/// The running test stream.
+#[derive(Debug)]
+pub struct TestStream<'a> {
+    project: &'a Project,
+    container: String,
+    process: Child,
+}
+
+impl TestStream<'_> {
+    /// It is told to end: it does so at once, in order, and its container is removed.
+    pub fn end(mut self) -> Result<()> {
+        material::run(&mut docker(&["stop", &self.container]))?;
+        let ended = self.process.wait().context("compose is gone")?;
+        ensure!(ended.success(), "the test stream ended with {ended}");
+        let services = self.project.services()?;
+        ensure!(!services.contains(&"publish".to_owned()), "its container is left");
+        Ok(())
+    }
+}
+
+impl Drop for TestStream<'_> {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

@@ -1,17 +1,13 @@
 //! Each mode starts its services and no others, and the modes beyond this machine want keys for everything.
 
-use std::process::Stdio;
-
 use anyhow::{Result, ensure};
 use dragoman_speech::engine::mock::tone_hz;
 use dragoman_tests::material;
 use dragoman_tests::playing::Publisher;
 use dragoman_tests::project::{Project, docker, figure};
-use dragoman_tests::scene::send;
 use dragoman_tests::skipped;
 use dragoman_tests::viewer::Viewer;
 use xtask::http;
-use xtask::stack::Signal;
 
 const KEYS: [(&str, &str); 5] = [
     ("MEDIA_API_KEY", "console-word"),
@@ -72,14 +68,12 @@ fn split_is_two_hosts_with_keys() -> Result<()> {
     figure("split: each host its services, keys everywhere", "dubbed", "dubbed")?;
 
     // The test stream has the publisher's key too.
-    let mut publishing = near.compose(&["run", "--rm", "publish"]).stdin(Stdio::null()).spawn()?;
-    let live = near.until("the test stream is on air", || {
+    let publishing = near.publish()?;
+    near.until("the test stream is on air", || {
         let stream = near.stream("test", Some("console-word"));
         Ok((stream["state"] == "live").then_some(()))
-    });
-    send(publishing.id(), Signal::INT)?;
-    publishing.wait()?;
-    live?;
+    })?;
+    publishing.end()?;
     let logs = near.run(&["logs", "--no-color"])? + &far.run(&["logs", "--no-color"])?;
     for (_, value) in KEYS {
         ensure!(!logs.contains(value), "a key is in the logs");

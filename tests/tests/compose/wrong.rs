@@ -13,10 +13,12 @@ const EXIT_CODE: i64 = 64;
 /// `up` fails, and the service has ended because of its configuration, with this in its log.
 fn refuses(project: &Project, services: &[&str], service: &str, sentences: &[&str]) -> Result<()> {
     let (said, _) = project.up_fails(services)?;
-    let container = project.inspect(service)?;
-    let state = &container["State"];
-    ensure!(state["Health"]["Status"] != "healthy", "{service} is healthy: {state}");
-    ensure!(state["ExitCode"] == EXIT_CODE, "{service}: {state}\n{said}");
+    // It may be tried once more just now.
+    project.until(&format!("{service} ends because of its configuration: {said}"), || {
+        let state = project.inspect(service)?["State"].clone();
+        ensure!(state["Health"]["Status"] != "healthy", "{service} is healthy: {state}");
+        Ok((state["ExitCode"] == EXIT_CODE).then_some(()))
+    })?;
     let logs = project.run(&["logs", "--no-color", service])?;
     for sentence in sentences {
         ensure!(logs.contains(sentence), "{service} does not say {sentence:?}:\n{logs}");

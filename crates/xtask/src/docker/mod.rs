@@ -57,6 +57,9 @@ impl Docker {
         };
         if !succeeds(docker.command().args(["compose", "version"])) {
             docker.config = Some(plugin::fetch()?);
+            if !succeeds(docker.command().args(["compose", "version"])) {
+                bail!("`docker compose` does not run, though its plugin is there");
+            }
         }
         Ok(docker)
     }

@@ -62,7 +62,7 @@ pub(super) fn fetch() -> Result<PathBuf> {
         .context("apt-get left no package")?;
     let unpacked = dir.path().join("unpacked");
     compile::run(Command::new("dpkg-deb").arg("-x").arg(&package).arg(&unpacked))?;
-    let program = find(&unpacked, PACKAGE).context("the package holds no docker-compose")?;
+    let program = find(&unpacked, PLUGIN).context("the package holds no plugin")?;
     let target = config.join(PLUGIN);
     fs::create_dir_all(config.join("cli-plugins"))?;
     fs::copy(&program, &target).with_context(|| format!("cannot write {}", target.display()))?;
@@ -95,13 +95,13 @@ fn debian(sources: &str) -> Result<String> {
     Ok(archive.to_owned())
 }
 
-/// The program itself, not the directory of its documents.
-fn find(dir: &Path, name: &str) -> Option<PathBuf> {
+/// The file below `dir` whose path ends so.
+fn find(dir: &Path, end: &str) -> Option<PathBuf> {
     fs::read_dir(dir).ok()?.flatten().find_map(|entry| {
         let path = entry.path();
         match entry.file_type().ok()? {
-            kind if kind.is_dir() => find(&path, name),
-            kind if kind.is_file() && entry.file_name() == name => Some(path),
+            kind if kind.is_dir() => find(&path, end),
+            kind if kind.is_file() && path.ends_with(end) => Some(path),
             _ => None,
         }
     })
