@@ -32,7 +32,7 @@ pub(crate) struct Ci {
     #[arg(long, default_value_t = 20)]
     demo_seconds: u64,
     /// How long the accelerated soak after it runs, in minutes
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
     soak_minutes: u64,
 }
 

@@ -235,10 +235,10 @@ mod tests {
     fn the_workers_plugins_are_those_of_the_one_list() {
         let list = std::fs::read_to_string(stack::repository().join(PLUGINS)).unwrap();
         let found = plugins(&list);
-        for name in ["coreelements", "rtpmanager", "udp", "rtmp2", "libav"] {
+        for name in ["coreelements", "rtpmanager", "udp", "flv", "libav"] {
             assert!(found.contains(&name), "{found:?}");
         }
-        for name in ["x264", "matroska"] {
+        for name in ["x264", "matroska", "rtmp2"] {
             assert!(!found.contains(&name), "{name} is a tool's");
         }
     }
