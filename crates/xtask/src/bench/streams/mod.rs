@@ -28,7 +28,8 @@ use crate::interrupt::Interrupt;
 /// The copies are counted at these numbers of streams, as far as the workers held them.
 const FLOOR_AT: [usize; 2] = [1, 8];
 
-/// Long enough for the start to be out of the window over which a worker tells its latency, with the probe's own start.
+/// Caches fill, and the probe's own start adds some seconds: what is late at the start is a hundredth of a worker's window
+/// or less by the end.
 const SETTLE: Duration = Duration::from_secs(4);
 
 /// `cargo xtask bench streams`.
@@ -41,7 +42,7 @@ pub(crate) struct Streams {
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=256))]
     most: u16,
     /// How long each number of streams is measured, in seconds
-    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(5..=30))]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(5..=30))]
     seconds: u64,
     /// Three minutes: up to four streams of 720p30, on all cores
     #[arg(long)]
