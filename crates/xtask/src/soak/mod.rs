@@ -97,8 +97,9 @@ impl Soak {
         let began = Instant::now();
         let until = began + Duration::try_from_secs_f64(hours * 3600.0).context("not a length of time")?;
         println!(
-            "soaking until {hours:.2} h are over; rows in {}; Ctrl-C ends it with the verdict",
-            file.display()
+            "soaking for {hours:.2} h; rows in {}, logs in {}; Ctrl-C ends it with the verdict",
+            file.display(),
+            stack.dir().display()
         );
         let mut next = began + EVERY;
         let mut event = None;
