@@ -127,7 +127,7 @@ impl State {
         // The same in each run, as far as the pieces are: a Weyl sequence, mixed.
         let roll = self.dice.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
         let roll = (roll ^ (roll >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93) >> 32;
-        match roll % LOST_OF == 0 {
+        match roll.is_multiple_of(LOST_OF) {
             true => Duration::from_millis(RETRANSMISSION_MS + (roll >> 8) % RETRANSMISSION_MS),
             false => Duration::ZERO,
         }
