@@ -35,8 +35,8 @@ impl Leftovers {
         Self::default().again(stack)
     }
 
-    /// A service is about to be started, or was a moment ago: what it gets from us is not its own. Scenarios share this process, and not all
-    /// of its libraries close theirs at exec.
+    /// A service is about to be started, or was a moment ago: what it gets from us is not its own. Scenarios share this
+    /// process, and not all of its libraries close theirs at exec.
     pub fn hand_down(&mut self) {
         let sockets = links(std::process::id()).into_iter().filter(|link| is_unique(link));
         self.inherited.extend(sockets);

@@ -17,6 +17,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// A host that has not answered the upgrade by then is left for the next.
 const CONNECT: Duration = Duration::from_secs(3);
+/// How long the answer to a host's goodbye may take to leave.
+const GOODBYE: Duration = Duration::from_millis(100);
 /// Messages to the host; the actor looks for room before it sends, so that nothing of its own piles up here.
 const OUTGOING: usize = 4;
 /// Messages from the host that wait for the actor; a full queue stops the reading, which the host sees as a window.
@@ -111,7 +113,12 @@ impl Connection {
         });
         let reader = tokio::spawn(async move {
             loop {
-                let item = incoming_of(stream.next().await);
+                let item = stream.next().await;
+                if matches!(item, Some(Ok(Message::Close(_)))) {
+                    // The answer leaves with the next look; a host that gets none waits for it before it ends.
+                    let _ = timeout(GOODBYE, stream.next()).await;
+                }
+                let item = incoming_of(item);
                 let is_last = matches!(item, Incoming::Closed(_));
                 if incoming.send((id, item)).await.is_err() || is_last {
                     return;
