@@ -5,6 +5,7 @@
 
 mod beginning;
 mod dubbing;
+mod images;
 mod modes;
 mod restarts;
 mod two_streams;

@@ -81,6 +81,35 @@ fn split_is_two_hosts_with_keys() -> Result<()> {
     material::run(&mut docker(&["network", "disconnect", &network, &speech])).map(drop)
 }
 
+/// Where a GPU is, the same services run: speech from another image, on NVIDIA's runtime.
+#[test]
+#[ignore = "wants a Docker engine: cargo xtask test --docker"]
+fn gpu_is_the_same_services_on_another_image() -> Result<()> {
+    let mut project = Project::new()?;
+    let image = concat!("dragoman-speech-cuda-90:", env!("CARGO_PKG_VERSION"));
+    let own = concat!("dragoman-speech:", env!("CARGO_PKG_VERSION"));
+    material::run(&mut docker(&["tag", own, image]))?;
+    for (name, value) in [("MODE", "gpu"), ("SPEECH_IMAGE", image), ("SPEECH_RUNTIME", "nvidia")] {
+        project.set(name, value);
+    }
+    let created = project.run(&["up", "--no-start"]);
+    let services = project.services();
+    let speech = project.inspect("speech");
+    material::run(&mut docker(&["rmi", image]))?;
+    created?;
+    ensure!(services? == ["media", "mediamtx", "speech"]);
+    let speech = speech?;
+    ensure!(
+        speech["Config"]["Image"] == image && speech["HostConfig"]["Runtime"] == "nvidia",
+        "{speech}"
+    );
+    figure(
+        "cpu, gpu, split start",
+        "exactly their services",
+        "exactly their services",
+    )
+}
+
 /// Whether our own router is in MediaMTX's image.
 fn stands_in() -> Result<bool> {
     let image = concat!("dragoman-mediamtx:", env!("CARGO_PKG_VERSION"));

@@ -260,7 +260,10 @@ mod tests {
         }
         assert!(flake.contains(&format!("user = {USER};")));
         let compose = std::fs::read_to_string(stack::repository().join("compose.yaml")).unwrap();
-        let tags = compose.split("${IMAGE_TAG:-").skip(1).map(|rest| rest.split('}').next());
+        let tags = compose
+            .split("${IMAGE_TAG:-")
+            .skip(1)
+            .map(|rest| rest.split('}').next());
         assert!(tags.clone().count() > 0 && tags.into_iter().all(|tag| tag == Some(env!("CARGO_PKG_VERSION"))));
     }
 }
