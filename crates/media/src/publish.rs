@@ -147,8 +147,9 @@ fn tags(flv: &'static [u8]) -> Option<Vec<Tag>> {
         let length = usize::try_from(u32::from_be_bytes([0, s2, s1, s0])).ok()?;
         let body = tail.get(..length)?;
         let at_ms = u32::from_be_bytes([t3, t2, t1, t0]);
-        // 8 is sound, 9 pictures; the byte behind the codec is 0 for a decoder's configuration.
-        if matches!(kind, 8 | 9) && at_ms < ROUND_MS {
+        // 8 is sound, 9 pictures; the byte behind the codec is 0 for a decoder's configuration, 1 for a frame, 2 for the end,
+        // which does not come here.
+        if matches!((kind, body.get(1)), (8 | 9, Some(0 | 1))) && at_ms < ROUND_MS {
             tags.push(Tag {
                 at_ms,
                 is_video: kind == 9,

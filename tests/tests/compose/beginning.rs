@@ -94,30 +94,30 @@ fn are_confined(project: &Project) -> Result<()> {
     )
 }
 
-/// What else the machine does is no service's fault: the best of a few rounds counts.
+/// What else the machine does is no service's fault: of each the best of a few rounds counts.
 fn answer_at_once(project: &Project) -> Result<()> {
-    let urls = ["healthz", "readyz"].map(|probe| {
-        let services = [project.media_url(), project.speech_url()];
-        services.map(|service| format!("{service}/{probe}"))
-    });
-    let mut best = (f64::INFINITY, f64::INFINITY);
-    for _ in 0..ROUNDS {
-        let mut worst = (0.0f64, 0.0f64);
-        for url in urls.iter().flatten() {
-            let (p99, most) = times(url).with_context(|| project.logs())?;
-            worst = (worst.0.max(p99), worst.1.max(most));
+    let services = [project.media_url(), project.speech_url()];
+    let mut slowest = (0.0f64, 0.0f64);
+    for url in services
+        .iter()
+        .flat_map(|service| ["healthz", "readyz"].map(|probe| format!("{service}/{probe}")))
+    {
+        let mut best = (f64::INFINITY, f64::INFINITY);
+        for _ in 0..ROUNDS {
+            let (p99, most) = times(&url).with_context(|| project.logs())?;
+            best = if p99 < best.0 { (p99, most) } else { best };
+            if best.0 <= P99_MS && best.1 <= MOST_MS {
+                break;
+            }
         }
-        best = if worst.0 < best.0 { worst } else { best };
-        if best.0 <= P99_MS && best.1 <= MOST_MS {
-            break;
-        }
+        slowest = if best.0 > slowest.0 { best } else { slowest };
     }
     figure(
         "health endpoints, the slowest",
-        &format!("p99 {:.1} ms, {:.1} ms at most", best.0, best.1),
+        &format!("p99 {:.1} ms, {:.1} ms at most", slowest.0, slowest.1),
         "p99 10 ms, 50 ms at most",
     )?;
-    ensure!(best.0 <= P99_MS && best.1 <= MOST_MS, "{best:?}");
+    ensure!(slowest.0 <= P99_MS && slowest.1 <= MOST_MS, "{slowest:?}");
     Ok(())
 }
 

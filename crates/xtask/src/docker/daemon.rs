@@ -18,6 +18,11 @@ const NEEDS: &[Need] = &[
     program(&"docker", "runs the images", &["docker.io"]),
     program(&"dockerd", "runs the images", &["docker.io"]),
     program(&"iptables", "makes the containers' networks", &["iptables"]),
+    program(
+        &"/etc/ssl/certs/ca-certificates.crt",
+        "what the images trust",
+        &["ca-certificates"],
+    ),
 ];
 
 const fn program(name: &'static &'static str, reason: &'static str, apt: &'static [&'static str]) -> Need {
