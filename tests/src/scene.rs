@@ -120,6 +120,10 @@ impl Scene {
         let begun = now_ns();
         scene.is_dubbed_after("before the fault", begun)?;
         scene.until("the bystander is dubbed", || Ok(scene.bystander.seen().first_dub_ns()))?;
+        if scene.router == Router::MediaMtx {
+            // Its viewers are let in while the first dub of all is still on: faults are to hit one of many.
+            scene.watch(3.0)?;
+        }
         scene.leftovers = Leftovers::look(&scene.stack)?;
         Ok(scene)
     }
