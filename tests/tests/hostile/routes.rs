@@ -30,7 +30,12 @@ const ROUTES: &[(&str, &str, &[&str], Asks)] = &[
     ("media", "/v1/streams/{id}", &["get"], Asks::Media),
     ("media", "/v1/streams/{id}/worker", &["delete"], Asks::Media),
     ("media", "/v1/streams/{id}/dub", &["put"], Asks::Media),
-    ("media", "/v1/streams/{id}/forwards", &["get", "put", "delete"], Asks::Media),
+    (
+        "media",
+        "/v1/streams/{id}/forwards",
+        &["get", "put", "delete"],
+        Asks::Media,
+    ),
     ("speech", "/v1/dub", &["get", "post"], Asks::Speech),
     ("speech", "/v1/engine", &["get"], Asks::Speech),
     ("service", "/healthz", &["get"], Asks::Nothing),
