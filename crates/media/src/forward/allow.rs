@@ -194,7 +194,8 @@ impl Place {
         if text == "*" {
             return Some(Self::Public);
         }
-        if let Some(network) = network_of(text) {
+        // One of IPv6 has brackets where a port follows.
+        if let Some(network @ IpNet::V4(_)) = network_of(text) {
             return Some(Self::Network(network));
         }
         let (name, is_below) = text.strip_prefix("*.").map_or((text, false), |name| (name, true));

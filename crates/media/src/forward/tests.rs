@@ -3,7 +3,7 @@ use super::*;
 fn list(json: serde_json::Value) -> Result<Vec<Forward>, Fault> {
     judge(
         serde_json::from_value(json).unwrap(),
-        &Allow::parse("*,*:1935,127.0.0.1:*").unwrap(),
+        &Allow::parse("*,127.0.0.1:9").unwrap(),
     )
 }
 
