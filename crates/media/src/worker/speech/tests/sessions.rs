@@ -66,16 +66,20 @@ async fn a_socket_cut_in_a_dub_loses_and_doubles_nothing() {
     for (n, bytes) in [(1, 30_000), (2, 150_000)] {
         relay.cut_after(bytes);
         stage.until("the socket is cut", |_| relay.cuts() == n).await;
-        let (cut, before) = (Instant::now(), stage.story.samples(1));
+        let cut = Instant::now();
         assert!(stage.story.is_in_a_dub());
+        // What the old socket still held is heard first.
+        stage
+            .until("it is connected again", |stage| {
+                stage.story.ready.len() == n as usize + 1
+            })
+            .await;
+        let before = stage.story.samples(1);
         stage
             .until("its dub goes on", |stage| stage.story.samples(1) > before)
             .await;
         assert!(cut.elapsed() < Duration::from_secs(1), "{:?}", cut.elapsed());
-        assert_eq!(
-            (stage.story.ready.len(), stage.status().state),
-            (n as usize + 1, SpeechState::Ready)
-        );
+        assert_eq!(stage.status().state, SpeechState::Ready);
     }
     stage.end(&talk).await;
 
