@@ -1,7 +1,7 @@
 //! What a scene plays in: the router, the services' variables, and what is put around their processes.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -103,8 +103,9 @@ impl WallClock {
         let mut command = Command::new("faketime");
         command.args(["-m", "-f", "+0", "printenv", "LD_PRELOAD"]);
         let output = command.stdin(Stdio::null()).output();
+        // A path that the loader understands: Debian's holds a `$LIB`.
         let library = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-        let Some(library) = library.ok().filter(|library| Path::new(library).is_file()) else {
+        let Some(library) = library.ok().filter(|library| !library.is_empty()) else {
             crate::skipped::note(test, "no `faketime` on the PATH");
             return Ok(None);
         };
