@@ -1,7 +1,7 @@
 //! What a scene plays in: the router, the services' variables, and what is put around their processes.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
