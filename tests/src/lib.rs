@@ -14,6 +14,7 @@ pub mod material;
 pub mod playing;
 pub mod project;
 pub mod raw;
+pub mod readme;
 pub mod recording;
 pub mod relay;
 pub mod running;

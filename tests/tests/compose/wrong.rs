@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use dragoman_tests::project::{Project, figure};
+use dragoman_tests::readme;
 
 /// How long `up` may take to say that there are no images.
 const NO_IMAGE_WITHIN: Duration = Duration::from_secs(5);
@@ -21,6 +22,7 @@ fn refuses(project: &Project, services: &[&str], service: &str, sentences: &[&st
     })?;
     let logs = project.run(&["logs", "--no-color", service])?;
     for sentence in sentences {
+        readme::quotes(sentence)?;
         ensure!(logs.contains(sentence), "{service} does not say {sentence:?}:\n{logs}");
     }
     Ok(())
@@ -31,12 +33,14 @@ fn refuses(project: &Project, services: &[&str], service: &str, sentences: &[&st
 fn a_wrong_value_is_named() -> Result<()> {
     let mut project = Project::new()?;
     project.set("HOLD", "2,5s");
-    project.set("SOURCE", "english");
     refuses(
         &project,
         &["media"],
         "media",
-        &["bad configuration", "HOLD: found \"2,5s\", expected a duration"],
+        &[
+            "bad configuration, 1 problem:",
+            "HOLD: found \"2,5s\", expected a duration such as 2.5s",
+        ],
     )
 }
 
@@ -50,7 +54,12 @@ fn what_is_missing_is_named_all_at_once() -> Result<()> {
         &project,
         &["media"],
         "media",
-        &["bad configuration", "SPEECH_URL: ", "SPEECH_KEY: ", "MEDIA_API_KEY: "],
+        &[
+            "bad configuration, ",
+            "SPEECH_URL",
+            "SPEECH_KEY",
+            "MEDIA_API_KEY: not set, expected a key",
+        ],
     )?;
     figure(
         "missing variables: up --wait",
@@ -74,7 +83,12 @@ fn a_gpu_that_is_not_there_is_named() -> Result<()> {
         project.set(name, value);
     }
     project.secret("SPEECH_KEY", "speech-word")?;
-    refuses(&project, &["speech"], "speech", &["SPEECH_DEVICE", "cuda"])?;
+    refuses(
+        &project,
+        &["speech"],
+        "speech",
+        &["SPEECH_DEVICE: found \"cuda\", expected "],
+    )?;
     figure(
         "gpu without a GPU: speech",
         "exits 64 and names the device",
@@ -88,7 +102,11 @@ fn missing_images_are_said_at_once() -> Result<()> {
     let mut project = Project::new()?;
     project.set("IMAGE_TAG", "no-such-tag");
     let (said, took) = project.up_fails(&[])?;
-    ensure!(said.contains("dragoman-") && said.contains("no-such-tag"), "{said}");
+    readme::quotes("No such image: dragoman-")?;
+    ensure!(
+        said.contains("No such image: dragoman-") && said.contains("no-such-tag"),
+        "{said}"
+    );
     figure(
         "no images: up fails after",
         &format!("{:.1} s", took.as_secs_f64()),
@@ -104,6 +122,10 @@ fn a_secret_without_its_file_starts_nothing() -> Result<()> {
     let mut project = Project::new()?;
     project.set("SPEECH_KEY_FILE", "/no/such/file");
     let (said, _) = project.up_fails(&["speech"])?;
-    ensure!(said.contains("/no/such/file"), "{said}");
+    readme::quotes("bind source path does not exist: ")?;
+    ensure!(
+        said.contains("bind source path does not exist: /no/such/file"),
+        "{said}"
+    );
     Ok(())
 }

@@ -2,7 +2,10 @@
 
 use anyhow::{Result, ensure};
 use dragoman_tests::engine::Engine;
+use dragoman_tests::readme;
 use dragoman_tests::scene::Scene;
+
+const SENTENCE: &str = "the engine is not ready: ";
 
 #[test]
 fn a_lost_device_ends_the_sessions_and_readiness_and_heals() -> Result<()> {
@@ -24,8 +27,9 @@ fn breaks(name: &str, script: &str) -> Result<()> {
     scene.says("media says that the engine is broken", |state| {
         state["speech"]["reason"]
             .as_str()
-            .is_some_and(|reason| reason.contains("the engine is not ready: asr"))
+            .is_some_and(|reason| reason.contains(&format!("{SENTENCE}asr")))
     })?;
+    readme::quotes(SENTENCE)?;
     let readiness = readiness(&scene)?;
     ensure!(readiness == 503, "readiness is {readiness} with a broken engine");
     scene.falls_back_to_the_original()?;

@@ -12,7 +12,14 @@ fn a_download_that_broke_off_goes_on_from_there() {
         panic!("{error}")
     };
     assert!(*have > 0 && *have <= 1_000_000 && *size == SIZE as u64, "{error}");
-    assert!(error.to_string().contains("run the same command again"), "{error}");
+    // As the README has it.
+    for piece in [
+        ": the connection broke after ",
+        "run the same command again: it goes on from there",
+    ] {
+        assert!(error.to_string().contains(piece), "{error}");
+        assert!(include_str!("../../../../README.md").contains(piece), "{piece}");
+    }
     assert!(setup.store().whisper("whisper-tiny").is_err());
     assert_eq!(fs::metadata(&setup.blobs(".part")[0]).unwrap().len(), *have);
 

@@ -170,3 +170,32 @@ fn versions_are_compared_by_their_numbers() {
         assert_eq!(is_at_least(version, "2.20"), good, "{version}");
     }
 }
+
+/// What the README shows of it.
+#[test]
+fn the_readme_has_what_is_said() {
+    const README: &str = include_str!("../../../../README.md");
+    let silent = |facts: &mut Facts| {
+        facts.docker = Docker::Silent("denied".to_owned());
+        facts.memory_mb = Some(300);
+    };
+    let absent = |facts: &mut Facts| facts.docker = Docker::Absent;
+    let lines = [&silent as &dyn Fn(&mut Facts), &absent].map(|change| {
+        let mut facts = good(Mode::Cpu);
+        change(&mut facts);
+        rows(Mode::Cpu, &facts)
+            .iter()
+            .map(ToString::to_string)
+            .collect::<String>()
+    });
+    for sentence in ["does not answer: ", "300 MB free  (needed: 500 MB)", "not on the PATH"] {
+        assert!(
+            lines.concat().contains(sentence),
+            "doctor does not say {sentence:?}: {lines:?}"
+        );
+        assert!(
+            README.contains(&format!("`{sentence}")),
+            "the README does not have {sentence:?}"
+        );
+    }
+}
