@@ -87,7 +87,7 @@ fn a_gpu_that_is_not_there_is_named() -> Result<()> {
         &project,
         &["speech"],
         "speech",
-        &["SPEECH_DEVICE: found \"cuda\", expected "],
+        &["SPEECH_DEVICE: found cuda, which this build does not support, expected a build with CUDA"],
     )?;
     figure(
         "gpu without a GPU: speech",
