@@ -7,6 +7,7 @@ mod beginning;
 mod dubbing;
 mod images;
 mod modes;
+mod orchestrator;
 mod restarts;
 mod two_streams;
 mod volumes;
