@@ -131,7 +131,10 @@ fn images(facts: &Facts) -> Vec<Row> {
         // A name with a host in front of it is a registry's.
         let get = match image.contains('/') {
             true => format!("docker pull {image}"),
-            false => "cargo xtask images, nix run .#load, or IMAGE_PREFIX and IMAGE_TAG in .env for those of a registry".to_owned(),
+            false => {
+                "cargo xtask images, nix run .#load, or IMAGE_PREFIX and IMAGE_TAG in .env for those of a registry"
+                    .to_owned()
+            }
         };
         Row::new("Images", image, state, found).get(get)
     };
