@@ -332,7 +332,8 @@ fn output(command: &mut Command) -> Option<String> {
     (output.status.success() && !text.is_empty()).then_some(text)
 }
 
-fn succeeds(command: &mut Command) -> bool {
+/// Whether it can be run and ends well; what it says is not wanted.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -6,10 +6,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use dragoman_tests::leftovers::orchestrator;
-use dragoman_tests::scene::{Scene, send};
+use dragoman_tests::scene::Scene;
 use dragoman_tests::setting::Setting;
-use xtask::stack::{Service, Signal};
+use xtask::stack::Service;
+
+use crate::orchestrator_killed::goes_on_without_its_orchestrator;
 
 const TO: &str = "exec \"$0\" \"$@\" 2>";
 
@@ -49,18 +50,4 @@ fn setting(file: &str) -> Setting {
     let runner = ["sh", "-c", &script];
     let setting = Setting::new(&[("LOG", "warn,dragoman_media=debug")], &[]);
     setting.run(Service::Media, &runner).run(Service::Speech, &runner)
-}
-
-fn goes_on_without_its_orchestrator(scene: &mut Scene) -> Result<()> {
-    let worker = scene.worker()?;
-    let first = orchestrator(&scene.stack)?;
-    scene.begin();
-    send(first, Signal::KILL)?;
-    scene.until("there is another orchestrator", || {
-        Ok(orchestrator(&scene.stack).ok().filter(|pid| *pid != first))
-    })?;
-    let said = scene.says("it knows the stream", |state| state["state"] == "live")?;
-    ensure!(said["worker"]["pid"] == worker, "the worker is the same: {said}");
-    scene.watch(4.0)?;
-    scene.is_unbroken()
 }

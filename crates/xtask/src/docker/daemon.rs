@@ -9,7 +9,6 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::succeeds;
 use crate::child::Child;
 use crate::install;
 use crate::needs::{self, Need, Probe, Scope};
@@ -92,7 +91,7 @@ impl Daemon {
     fn wait(&mut self) -> Result<()> {
         let started = Instant::now();
         loop {
-            if succeeds(Command::new("docker").env("DOCKER_HOST", self.host()).arg("version")) {
+            if needs::succeeds(Command::new("docker").env("DOCKER_HOST", self.host()).arg("version")) {
                 return Ok(());
             }
             let child = self.child.as_mut().context("the engine was stopped")?;

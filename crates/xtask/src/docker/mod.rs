@@ -5,7 +5,7 @@ mod plugin;
 pub(crate) mod suite;
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
@@ -55,9 +55,9 @@ impl Docker {
                 }
             }
         };
-        if !succeeds(docker.command().args(["compose", "version"])) {
+        if !needs::succeeds(docker.command().args(["compose", "version"])) {
             docker.config = Some(plugin::fetch()?);
-            if !succeeds(docker.command().args(["compose", "version"])) {
+            if !needs::succeeds(docker.command().args(["compose", "version"])) {
                 bail!("`docker compose` does not run, though its plugin is there");
             }
         }
@@ -82,15 +82,6 @@ impl Docker {
     }
 
     fn answers(&self) -> bool {
-        succeeds(self.command().args(["version", "--format", "{{.Server.Version}}"]))
+        needs::succeeds(self.command().args(["version", "--format", "{{.Server.Version}}"]))
     }
-}
-
-fn succeeds(command: &mut Command) -> bool {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
 }
