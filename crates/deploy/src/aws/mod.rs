@@ -1,0 +1,1 @@
+//! AWS, through its ordinary command line client.

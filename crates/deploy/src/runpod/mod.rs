@@ -1,0 +1,1 @@
+//! RunPod, through version 2 of its interface.
