@@ -4,7 +4,7 @@ use super::{Row, State};
 use crate::needs::{NEEDS, Need, Scope};
 use crate::{compile, install, ports};
 
-const PARTS: [(Scope, &str); 4] = [
+const PARTS: [(Scope, &str); 5] = [
     (Scope::Run, "To build and run"),
     (Scope::Test, "For the tests as well"),
     (Scope::Pages, "For the tests of web pages, skipped without it"),
