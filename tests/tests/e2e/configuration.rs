@@ -12,12 +12,13 @@ const SERVICES: [&str; 2] = ["dragoman-media", "dragoman-speech"];
 /// MediaMTX's own settings; it reads any of them from `MTX_<SETTING>`.
 const OF_MEDIAMTX: &str = "MTX_";
 /// Read by what is in the images beside our programs: libraries, the container's runtime, Caddy.
-const OF_OTHERS: [&str; 14] = [
+const OF_OTHERS: [&str; 15] = [
     "PATH",
     "HOME",
     "SSL_CERT_FILE",
     "XDG_DATA_HOME",
     "XDG_CONFIG_HOME",
+    "TLS_UPSTREAM",
     "LD_LIBRARY_PATH",
     "NVIDIA_VISIBLE_DEVICES",
     "NVIDIA_DRIVER_CAPABILITIES",
