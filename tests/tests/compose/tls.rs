@@ -140,11 +140,48 @@ fn a_stream_is_dubbed_over_wss_and_watched_over_https() -> Result<()> {
     ))?;
     let services = ["mediamtx", "media", "caddy"];
     near.run(&[&["up", "--no-start"][..], &services].concat())?;
-    let (network, caddy) = (near.network(), id(&far, "caddy")?);
-    material::run(&mut docker(&["network", "connect", "--alias", FAR, &network, &caddy]))?;
+    let wide = Between::new(&[(&id(&far, "caddy")?, Some(FAR)), (&id(&near, "media")?, None)])?;
     let outcome = over_tls(&near, &far, trusts, dir.path(), &services);
-    material::run(&mut docker(&["network", "disconnect", "--force", &network, &caddy]))?;
+    drop(wide);
     outcome
+}
+
+/// A network of its own between two projects, so that neither finds the other's services by their names.
+struct Between {
+    name: String,
+    containers: Vec<String>,
+}
+
+impl Between {
+    fn new(containers: &[(&str, Option<&str>)]) -> Result<Self> {
+        let mut between = Self {
+            name: format!("dragoman-between-{}", std::process::id()),
+            containers: Vec::new(),
+        };
+        material::run(&mut docker(&["network", "create", &between.name]))?;
+        for (container, alias) in containers {
+            let mut connect = docker(&["network", "connect"]);
+            connect.args(alias.iter().flat_map(|alias| ["--alias", alias]));
+            material::run(connect.args([between.name.as_str(), container]))?;
+            between.containers.push((*container).to_owned());
+        }
+        Ok(between)
+    }
+}
+
+impl Drop for Between {
+    fn drop(&mut self) {
+        for container in &self.containers {
+            let _ = material::run(&mut docker(&[
+                "network",
+                "disconnect",
+                "--force",
+                &self.name,
+                container,
+            ]));
+        }
+        let _ = material::run(&mut docker(&["network", "rm", &self.name]));
+    }
 }
 
 fn over_tls(near: &Project, far: &Project, trusts: PathBuf, dir: &Path, services: &[&str]) -> Result<()> {
@@ -285,7 +322,7 @@ fn rtmps_begins_with_its_certificate() -> Result<()> {
     outcome?;
 
     // While it waits, a container ends when it is told to.
-    project.run(&["down", "--volumes"])?;
+    project.run(&["--profile", "*", "down", "--volumes"])?;
     project.run(&["up", "--detach", "mediamtx"])?;
     project.until("it waits again", || {
         let logs = project.run(&["logs", "--no-color", "mediamtx"])?;
