@@ -23,7 +23,7 @@ const FAR: &str = "speech.local";
 const STOPPED_WITHIN: Duration = Duration::from_secs(8);
 
 /// Whether Caddy's image could be made here.
-fn has_caddy(test: &str) -> bool {
+pub(crate) fn has_caddy(test: &str) -> bool {
     let found = docker(&["image", "inspect", IMAGE])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
