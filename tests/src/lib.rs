@@ -25,5 +25,6 @@ pub mod skipped;
 pub mod slices;
 pub mod spoken;
 pub mod third_party;
+pub mod tls;
 pub mod variables;
 pub mod viewer;
