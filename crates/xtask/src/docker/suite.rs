@@ -23,6 +23,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     };
     compile::cargo(&["build", "--workspace", "--bins", "--tests"])?;
     images::make(&docker)?;
+    if wants_tls(arguments)
+        && let Err(reason) = images::make_caddy(&docker)
+    {
+        println!("skipped: the image of the profile tls: {reason:#}");
+    }
     let rows = stack::bin_dir()?.join(ROWS);
     // Those of an earlier build would pass for this one's.
     let _ = std::fs::remove_dir_all(&rows);
@@ -40,6 +45,15 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     outcome.map(|()| ExitCode::SUCCESS)
 }
 
+/// Whether the scenarios of the profile `tls` are among those that run.
+fn wants_tls(arguments: &[String]) -> bool {
+    let mut filters = arguments
+        .iter()
+        .filter(|argument| !argument.starts_with('-'))
+        .peekable();
+    filters.peek().is_none() || filters.any(|filter| filter.contains("tls"))
+}
+
 /// The figures as a table in Markdown.
 fn table(rows: &[Value]) -> String {
     let mut text = String::from("| compose | here | promised |\n|---|---|---|\n");
@@ -53,6 +67,13 @@ fn table(rows: &[Value]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn caddy_is_made_only_for_whom_it_is_for() {
+        let wants = |words: &[&str]| wants_tls(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        assert!(wants(&[]) && wants(&["--nocapture"]) && wants(&["dubbing", "tls::"]));
+        assert!(!wants(&["dubbing"]));
+    }
 
     #[test]
     fn a_figure_is_a_line() {
