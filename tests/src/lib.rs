@@ -16,6 +16,7 @@ pub mod project;
 pub mod raw;
 pub mod readme;
 pub mod recording;
+pub mod rehearsal;
 pub mod relay;
 pub mod running;
 pub mod scene;
