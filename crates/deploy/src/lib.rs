@@ -6,4 +6,6 @@
 
 pub mod aws;
 pub mod config;
+pub mod registry;
 pub mod runpod;
+pub mod secrets;

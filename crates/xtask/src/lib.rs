@@ -11,6 +11,7 @@ mod bench;
 mod checks;
 mod child;
 mod cli;
+pub mod cloud;
 mod compile;
 pub mod compose;
 mod demo;

@@ -14,6 +14,8 @@ pub(crate) enum Scope {
     Pages,
     /// The test that dubs real speech by other people's programs, which is skipped where they cannot be had.
     Chain,
+    /// What stands in for a cloud.
+    Cloud,
 }
 
 /// How a need is found.
@@ -23,6 +25,8 @@ pub(crate) enum Probe {
     Program(&'static [&'static str]),
     /// A pkg-config module, at least this version.
     Module(&'static str, &'static str),
+    /// A module that `python3` can load.
+    Python(&'static str),
     /// These elements are in the plugin `libgst<first>`.
     Elements(&'static str, &'static [&'static str]),
 }
@@ -68,8 +72,8 @@ const fn need(
 
 /// Every need, in the order in which `doctor` shows them.
 pub(crate) const NEEDS: &[Need] = {
-    use Probe::{Elements, Module, Program};
-    use Scope::{Chain, Pages, Run, Test};
+    use Probe::{Elements, Module, Program, Python};
+    use Scope::{Chain, Cloud, Pages, Run, Test};
     &[
         need(
             Run,
@@ -235,6 +239,13 @@ pub(crate) const NEEDS: &[Need] = {
             &["apertium", "apertium-eng-spa"],
             "",
         ),
+        need(
+            Cloud,
+            Python("ensurepip"),
+            "installs what stands in for a cloud",
+            &["python3", "python3-venv"],
+            "python",
+        ),
     ]
 };
 
@@ -249,6 +260,7 @@ impl Need {
         match self.probe {
             Probe::Program(names) => names.first().copied().unwrap_or_default().to_owned(),
             Probe::Module(module, version) => format!("{module} >= {version}"),
+            Probe::Python(module) => format!("{module} of python3"),
             Probe::Elements(_, elements) => elements.join(", "),
         }
     }
@@ -262,6 +274,9 @@ impl Need {
                 .map(|path| path.display().to_string())
                 .ok_or_else(|| "not on the PATH".to_owned()),
             Probe::Module(module, version) => find_module(module, version),
+            Probe::Python(module) => output(Command::new("python3").args(["--version"]))
+                .filter(|_| succeeds(Command::new("python3").args(["-c", &format!("import {module}")])))
+                .ok_or_else(|| "not there".to_owned()),
             Probe::Elements(plugin, elements) => find_elements(plugin, elements),
         }
     }

@@ -4,11 +4,12 @@ use super::{Row, State};
 use crate::needs::{NEEDS, Need, Scope};
 use crate::{compile, install, ports};
 
-const PARTS: [(Scope, &str); 4] = [
+const PARTS: [(Scope, &str); 5] = [
     (Scope::Run, "To build and run"),
     (Scope::Test, "For the tests as well"),
     (Scope::Pages, "For the tests of web pages, skipped without it"),
     (Scope::Chain, "For the test that dubs real speech, skipped without it"),
+    (Scope::Cloud, "For the rehearsal of a deployment"),
 ];
 
 /// What is there and what is not, and how all of it is installed in one go.
@@ -29,7 +30,7 @@ pub(super) fn rows() -> (Vec<Row>, Vec<String>) {
                 Err(found) => {
                     missing.push(need);
                     let state = match scope {
-                        Scope::Pages | Scope::Chain => State::Absent,
+                        Scope::Pages | Scope::Chain | Scope::Cloud => State::Absent,
                         Scope::Run | Scope::Test => State::Missing,
                     };
                     (state, found)
