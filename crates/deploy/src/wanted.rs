@@ -15,7 +15,7 @@ const HOST: &str = include_str!("../host/dragoman-host");
 
 /// The release that the file asks for; `stored` is the one that is there. Without `now` one that differs in nothing but its
 /// urgency stays as it is, so that a second run changes nothing.
-pub fn release(deployment: &Deployment, stored: Option<&Release>, now: bool) -> Result<Release> {
+pub(crate) fn release(deployment: &Deployment, stored: Option<&Release>, now: bool) -> Result<Release> {
     let streams = &deployment.streams;
     let mut settings = streams.settings.clone();
     if let Some(domain) = &streams.domain {
@@ -42,7 +42,7 @@ fn without_caddy(images: &BTreeMap<String, String>) -> BTreeMap<String, String> 
 }
 
 /// What a host runs, beside its images.
-pub fn files() -> Result<Vec<Parameter>> {
+pub(crate) fn files() -> Result<Vec<Parameter>> {
     [
         ("files/compose", COMPOSE),
         ("files/host-compose", HOST_COMPOSE),
@@ -54,7 +54,7 @@ pub fn files() -> Result<Vec<Parameter>> {
 }
 
 /// A value that is no secret.
-pub fn plain(name: &str, value: String) -> Parameter {
+pub(crate) fn plain(name: &str, value: String) -> Parameter {
     Parameter {
         name: name.to_owned(),
         value,
@@ -63,7 +63,7 @@ pub fn plain(name: &str, value: String) -> Parameter {
 }
 
 /// A key, below `secrets/`.
-pub fn secret(name: &str, value: &Secret) -> Parameter {
+pub(crate) fn secret(name: &str, value: &Secret) -> Parameter {
     Parameter {
         name: format!("secrets/{name}"),
         value: value.expose().to_owned(),
@@ -72,22 +72,24 @@ pub fn secret(name: &str, value: &Secret) -> Parameter {
 }
 
 /// What the speech service on a rented GPU is told, but its key.
-pub fn gpu_settings(gpu: &Gpu) -> BTreeMap<String, String> {
+pub(crate) fn gpu_settings(gpu: &Gpu) -> BTreeMap<String, String> {
     let mut settings = gpu.settings.clone();
     settings.insert("MODE".into(), "split".into());
-    settings.entry("SPEECH_ENGINE".into()).or_insert_with(|| "cascade".into());
+    settings
+        .entry("SPEECH_ENGINE".into())
+        .or_insert_with(|| "cascade".into());
     settings.entry("SPEECH_DEVICE".into()).or_insert_with(|| "cuda".into());
     settings.entry("LOG_FORMAT".into()).or_insert_with(|| "json".into());
     settings
 }
 
 /// The list of speech hosts as the streaming host reads it.
-pub fn speech_list(urls: &[String]) -> String {
+pub(crate) fn speech_list(urls: &[String]) -> String {
     urls.iter().map(|url| format!("{url}\n")).collect()
 }
 
 /// Every image of the file, with what it is for and the processor that it has to be for.
-pub fn images(deployment: &Deployment) -> Vec<(String, &str, &'static str)> {
+pub(crate) fn images(deployment: &Deployment) -> Vec<(String, &str, &'static str)> {
     let streams = &deployment.streams;
     let host = streams.architecture.as_str();
     let mut images: Vec<_> = streams
@@ -97,11 +99,13 @@ pub fn images(deployment: &Deployment) -> Vec<(String, &str, &'static str)> {
         .collect();
     if let Speech::Runpod(gpu) = &deployment.speech {
         // Machines with a rented GPU are amd64.
-        images.extend(
-            gpu.candidates
-                .iter()
-                .map(|candidate| (format!("speech for {}", candidate.gpu), candidate.image.as_str(), "amd64")),
-        );
+        images.extend(gpu.candidates.iter().map(|candidate| {
+            (
+                format!("speech for {}", candidate.gpu),
+                candidate.image.as_str(),
+                "amd64",
+            )
+        }));
     }
     images.sort_by(|a, b| a.1.cmp(b.1));
     images.dedup_by(|a, b| a.1 == b.1 && a.2 == b.2);
@@ -146,7 +150,12 @@ mod tests {
     #[test]
     fn what_a_host_runs_fits_into_the_store() {
         for file in files().unwrap() {
-            assert!(file.value.len() <= aws::MAX_PARAMETER, "{} has {} bytes", file.name, file.value.len());
+            assert!(
+                file.value.len() <= aws::MAX_PARAMETER,
+                "{} has {} bytes",
+                file.name,
+                file.value.len()
+            );
         }
     }
 }

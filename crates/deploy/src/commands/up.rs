@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_secs(3);
 /// What became of a release at the host.
 pub(super) enum Rollout {
     /// It runs.
-    Runs(HostState),
+    Runs,
     /// It waits for this.
     Waits(String),
 }
@@ -64,18 +64,20 @@ impl Deploying {
         self.speech_hosts(&aws, speech_key, None, up.replace_gpu, there.is_some(), &mut changed)?;
 
         let wanted = aws.wanted(self.name(), &self.wanted.streams, there.as_ref())?;
-        let deployed = aws.deploy_stack(&wanted, up.now, &mut |line| say(line)).with_context(|| {
-            format!(
-                "the streaming host was not brought up; what costs money meanwhile: {}. Run `up` again, or `down`",
-                self.what_is_rented()
-            )
-        })?;
+        let deployed = aws
+            .deploy_stack(&wanted, up.now, &mut |line| say(line))
+            .with_context(|| {
+                format!(
+                    "the streaming host was not brought up; what costs money meanwhile: {}. Run `up` again, or `down`",
+                    self.what_is_rented()
+                )
+            })?;
         if deployed.changed {
             changed.push("the stack".into());
         }
         match self.rollout(&aws, &release)? {
             Rollout::Waits(for_what) => say(&format!("release {} waits {for_what}", release.id)),
-            Rollout::Runs(_) => say(&format!("release {} runs", release.id)),
+            Rollout::Runs => say(&format!("release {} runs", release.id)),
         }
         match changed.is_empty() {
             true => say("nothing had to be changed"),
@@ -93,7 +95,11 @@ impl Deploying {
             Some(0.0) => say("no stream is on air"),
             Some(used) => {
                 let names = self.on_air(stored).unwrap_or_default();
-                let names = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
+                let names = if names.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {}", names.join(", "))
+                };
                 say(&format!("this cuts the streams on air ({used} places in use){names}"));
             }
             None => say("this cuts the streams on air; the host did not say how many"),
@@ -108,7 +114,7 @@ impl Deploying {
         loop {
             if let Some(state) = aws.host_state(self.name())? {
                 if state.release.as_deref() == Some(&release.id) && state.healthy && state.problem.is_none() {
-                    return Ok(Rollout::Runs(state));
+                    return Ok(Rollout::Runs);
                 }
                 let runs = state.release.as_deref().unwrap_or("none");
                 if let Some(problem) = &state.problem
