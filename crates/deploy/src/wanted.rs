@@ -43,14 +43,25 @@ fn without_caddy(images: &BTreeMap<String, String>) -> BTreeMap<String, String> 
 
 /// What a host runs, beside its images.
 pub(crate) fn files() -> Result<Vec<Parameter>> {
-    [
+    let mut parameters = Vec::new();
+    for (name, text) in [
         ("files/compose", COMPOSE),
         ("files/host-compose", HOST_COMPOSE),
         ("files/dragoman-host", HOST),
-    ]
-    .into_iter()
-    .map(|(name, text)| Ok(plain(name, aws::pack(text)?)))
-    .collect()
+    ] {
+        parameters.extend(
+            aws::parts(name, text)?
+                .into_iter()
+                .map(|(name, part)| plain(&name, part)),
+        );
+    }
+    Ok(parameters)
+}
+
+/// Parts of files in the store that are parts of none any more: left there, they would be read as the end of one.
+pub(crate) fn left_over(stored: &BTreeMap<String, String>, files: &[Parameter]) -> Vec<String> {
+    let is_file = |name: &&String| name.starts_with("files/") && !files.iter().any(|file| file.name == **name);
+    stored.keys().filter(is_file).cloned().collect()
 }
 
 /// A value that is no secret.
@@ -148,14 +159,15 @@ mod tests {
     }
 
     #[test]
-    fn what_a_host_runs_fits_into_the_store() {
-        for file in files().unwrap() {
-            assert!(
-                file.value.len() <= aws::MAX_PARAMETER,
-                "{} has {} bytes",
-                file.name,
-                file.value.len()
-            );
-        }
+    fn a_part_too_many_is_found() {
+        let files = files().unwrap();
+        let mut stored: BTreeMap<_, _> = files
+            .iter()
+            .map(|file| (file.name.clone(), file.value.clone()))
+            .collect();
+        stored.insert("release".into(), "x".into());
+        assert_eq!(left_over(&stored, &files), Vec::<String>::new());
+        stored.insert("files/compose/7".into(), "x".into());
+        assert_eq!(left_over(&stored, &files), ["files/compose/7"]);
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::{Deploying, say};
-use crate::aws::{Aws, HostState, Release};
+use crate::aws::{self, Aws, HostState, Release};
 use crate::cli::Up;
 use crate::registry::hex;
 use crate::secrets::{NAMES, Secret};
@@ -57,6 +57,7 @@ impl Deploying {
             self.say_what_is_cut(&stored)?;
         }
         let mut parameters = wanted::files()?;
+        aws.delete_named(&aws::prefix(self.name()), &wanted::left_over(&stored, &parameters))?;
         parameters.push(wanted::plain("release", release.json()));
         changed.extend(aws.put_parameters(self.name(), &parameters)?);
 
