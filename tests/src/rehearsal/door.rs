@@ -69,6 +69,7 @@ impl Door {
 async fn serve(listener: TcpListener, to: SocketAddr, acceptor: TlsAcceptor, state: Arc<State>) {
     while let Ok((near, _)) = listener.accept().await {
         let (acceptor, state) = (acceptor.clone(), state.clone());
+        let _ = near.set_nodelay(true);
         tokio::spawn(async move {
             let Ok(mut near) = acceptor.accept(near).await else {
                 return;
