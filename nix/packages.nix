@@ -50,7 +50,7 @@ rec {
     script = withPlugins gstreamer.path.tools "dragoman-probe";
   };
   # It runs the ordinary `aws`: its caller's, or else this one.
-  deploy = package "deploy" "dragoman-deploy" "Puts Dragoman into production: streams on EC2, speech on a rented GPU" {
+  deploy = package "deploy" "dragoman-deploy" "Streams on EC2, speech on a rented GPU" {
     script = "wrapProgram $out/bin/dragoman-deploy --suffix PATH : ${awscli2}/bin";
   };
 
