@@ -307,9 +307,12 @@ pub fn figure(what: &str, seen: &str, promised: &str) -> Result<()> {
     std::fs::write(&file, row.to_string()).with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// Where the rows of the table are: `target/<profile>/compose`.
+/// Where the rows of the table are: where DRAGOMAN_FIGURES says, or `target/<profile>/compose`.
 fn table() -> Result<PathBuf> {
-    let dir = material::dir()?.with_file_name("compose");
+    let dir = match std::env::var_os("DRAGOMAN_FIGURES") {
+        Some(dir) => PathBuf::from(dir),
+        None => material::dir()?.with_file_name("compose"),
+    };
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     Ok(dir)
 }

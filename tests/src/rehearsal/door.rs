@@ -25,6 +25,7 @@ pub struct Door {
 #[derive(Debug, Default)]
 struct State {
     cut_after_ms: AtomicU64,
+    opened: AtomicU64,
     cuts: AtomicU64,
 }
 
@@ -60,6 +61,11 @@ impl Door {
         self.state.cut_after_ms.store(ms, Ordering::Relaxed);
     }
 
+    /// How many came through.
+    pub fn opened(&self) -> u64 {
+        self.state.opened.load(Ordering::Relaxed)
+    }
+
     /// How many were cut.
     pub fn cuts(&self) -> u64 {
         self.state.cuts.load(Ordering::Relaxed)
@@ -69,6 +75,7 @@ impl Door {
 async fn serve(listener: TcpListener, to: SocketAddr, acceptor: TlsAcceptor, state: Arc<State>) {
     while let Ok((near, _)) = listener.accept().await {
         let (acceptor, state) = (acceptor.clone(), state.clone());
+        let _ = near.set_nodelay(true);
         tokio::spawn(async move {
             let Ok(mut near) = acceptor.accept(near).await else {
                 return;
@@ -76,6 +83,7 @@ async fn serve(listener: TcpListener, to: SocketAddr, acceptor: TlsAcceptor, sta
             let Ok(mut far) = TcpStream::connect(to).await else {
                 return;
             };
+            state.opened.fetch_add(1, Ordering::Relaxed);
             let is_cut = tokio::select! {
                 _ = copy_bidirectional(&mut near, &mut far) => false,
                 () = cut(&state) => true,

@@ -3,8 +3,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -16,9 +17,13 @@ const ROLE: &str = "dragoman-host";
 /// The longest request that is read.
 const LONGEST: u64 = 65_536;
 
-/// A running service; its listener ends with the process.
+/// A running service; dropping it closes it.
 #[derive(Debug)]
-pub struct Metadata(Arc<Inner>);
+pub struct Metadata {
+    inner: Arc<Inner>,
+    listen: SocketAddr,
+    thread: Option<JoinHandle<()>>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -27,6 +32,7 @@ struct Inner {
     token: String,
     signals: Mutex<Vec<String>>,
     refused: AtomicU64,
+    is_closed: AtomicBool,
 }
 
 impl Metadata {
@@ -42,26 +48,47 @@ impl Metadata {
             token: format!("metadata-{session}"),
             signals: Mutex::default(),
             refused: AtomicU64::new(0),
+            is_closed: AtomicBool::new(false),
         });
         let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen at {listen}"))?;
         let shared = inner.clone();
-        std::thread::Builder::new().name("metadata".to_owned()).spawn(move || {
+        let thread = std::thread::Builder::new().name("metadata".to_owned()).spawn(move || {
             for stream in listener.incoming().flatten() {
+                if shared.is_closed.load(Ordering::Relaxed) {
+                    return;
+                }
                 let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
                 let _ = shared.serve(&stream);
             }
         })?;
-        Ok(Self(inner))
+        Ok(Self {
+            inner,
+            listen,
+            thread: Some(thread),
+        })
     }
 
     /// What stacks were told: the bodies of `SignalResource`.
     pub fn signals(&self) -> Vec<String> {
-        self.0.signals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.inner
+            .signals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// How often credentials were asked for without a token.
     pub fn refused(&self) -> u64 {
-        self.0.refused.load(Ordering::Relaxed)
+        self.inner.refused.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Metadata {
+    fn drop(&mut self) {
+        self.inner.is_closed.store(true, Ordering::Relaxed);
+        // It waits for somebody to come.
+        let _ = TcpStream::connect_timeout(&self.listen, Duration::from_secs(1));
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 

@@ -10,6 +10,7 @@ pub mod gpu;
 pub mod identities;
 pub mod metadata;
 pub mod registry;
+pub mod search;
 pub mod store;
 pub mod wires;
 

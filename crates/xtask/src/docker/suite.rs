@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let outcome = compile::run_and_say_what_was_skipped(compile::command(&command).envs(docker.variables()));
     let measured = faults::rows(&rows)?;
     if !measured.is_empty() {
-        println!("\n{}", table(&measured));
+        println!("\n{}", table("compose", &measured));
         let file = rows.with_extension("json");
         std::fs::write(&file, Value::from(measured).to_string())
             .with_context(|| format!("cannot write {}", file.display()))?;
@@ -55,8 +55,8 @@ fn wants_tls(arguments: &[String]) -> bool {
 }
 
 /// The figures as a table in Markdown.
-fn table(rows: &[Value]) -> String {
-    let mut text = String::from("| compose | here | promised |\n|---|---|---|\n");
+pub(crate) fn table(title: &str, rows: &[Value]) -> String {
+    let mut text = format!("| {title} | here | promised |\n|---|---|---|\n");
     for row in rows {
         let [figure, seen, promised] = ["figure", "seen", "promised"].map(|name| row[name].as_str().unwrap_or("?"));
         _ = writeln!(text, "| {figure} | {seen} | {promised} |");
@@ -78,6 +78,6 @@ mod tests {
     #[test]
     fn a_figure_is_a_line() {
         let row = serde_json::json!({"figure": "stop", "seen": "2.1 s", "promised": "20 s"});
-        assert_eq!(table(&[row]).lines().last(), Some("| stop | 2.1 s | 20 s |"));
+        assert_eq!(table("compose", &[row]).lines().last(), Some("| stop | 2.1 s | 20 s |"));
     }
 }
