@@ -14,15 +14,16 @@ const HOST_COMPOSE: &str = include_str!("../host/host.yaml");
 const HOST: &str = include_str!("../host/dragoman-host");
 
 /// The release that the file asks for; `stored` is the one that is there. Without `now` one that differs in nothing but its
-/// urgency stays as it is, so that a second run changes nothing.
-pub(crate) fn release(deployment: &Deployment, stored: Option<&Release>, now: bool) -> Result<Release> {
+/// urgency stays as it is, so that a second run changes nothing. `tls`: the file's domain points to the host.
+pub(crate) fn release(deployment: &Deployment, stored: Option<&Release>, tls: bool, now: bool) -> Result<Release> {
     let streams = &deployment.streams;
     let mut settings = streams.settings.clone();
-    if let Some(domain) = &streams.domain {
+    let domain = streams.domain.as_ref().filter(|_| tls);
+    if let Some(domain) = domain {
         settings.insert("DOMAIN".into(), domain.clone());
         settings.insert("WATCH_URL".into(), format!("https://{domain}"));
     }
-    let images = match streams.domain {
+    let images = match domain {
         Some(_) => streams.images.clone(),
         None => without_caddy(&streams.images),
     };
@@ -140,22 +141,24 @@ mod tests {
     #[test]
     fn a_second_run_leaves_an_urgent_release_as_it_is() {
         let wanted = deployment("");
-        let first = release(&wanted, None, true).unwrap();
+        let first = release(&wanted, None, true, true).unwrap();
         assert!(first.now);
-        assert_eq!(release(&wanted, Some(&first), false).unwrap(), first);
+        assert_eq!(release(&wanted, Some(&first), true, false).unwrap(), first);
         let other = deployment("release_window = \"02:00-03:00\"");
-        let next = release(&other, Some(&first), false).unwrap();
+        let next = release(&other, Some(&first), true, false).unwrap();
         assert!(!next.now && next.id != first.id);
-        assert!(release(&other, Some(&next), true).unwrap().now);
+        assert!(release(&other, Some(&next), true, true).unwrap().now);
     }
 
     #[test]
     fn tls_comes_with_a_name() {
-        let bare = release(&deployment(""), None, false).unwrap();
+        let bare = release(&deployment(""), None, true, false).unwrap();
         assert!(!bare.images.contains_key("caddy") && !bare.settings.contains_key("DOMAIN"));
-        let named = release(&deployment("domain = \"live.example.org\""), None, false).unwrap();
+        let named = release(&deployment("domain = \"live.example.org\""), None, true, false).unwrap();
         assert!(named.images.contains_key("caddy"));
         assert_eq!(named.settings["WATCH_URL"], "https://live.example.org");
+        let waits = release(&deployment("domain = \"live.example.org\""), None, false, false).unwrap();
+        assert!(!waits.images.contains_key("caddy") && !waits.settings.contains_key("DOMAIN"));
     }
 
     #[test]

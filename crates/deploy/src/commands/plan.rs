@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::Deploying;
-use crate::aws::{self, Aws, Plan, Release};
+use crate::aws::{self, Aws, Plan, Release, Stack};
 use crate::secrets::NAMES;
 use crate::wanted;
 
@@ -14,11 +14,14 @@ impl Deploying {
         self.check_images()?;
         let there = aws.stack(self.name())?;
         let wanted = aws.wanted(self.name(), &self.wanted.streams, there.as_ref())?;
-        println!("streams: {} in {}, {} GB of data", wanted.instance_type, wanted.zone, wanted.disk_gb);
+        println!(
+            "streams: {} in {}, {} GB of data",
+            wanted.instance_type, wanted.zone, wanted.disk_gb
+        );
         for line in stack(&aws.plan_stack(&wanted, there.as_ref())?) {
             println!("  {line}");
         }
-        self.plan_parameters(&aws)?;
+        self.plan_parameters(&aws, there.as_ref())?;
         self.plan_gpus()?;
         println!(
             "costs: the instance, its address, its disks and what viewers draw, as AWS's price list says; and the speech host \
@@ -27,7 +30,7 @@ impl Deploying {
         Ok(())
     }
 
-    fn plan_parameters(&self, aws: &Aws) -> Result<()> {
+    fn plan_parameters(&self, aws: &Aws, stack: Option<&Stack>) -> Result<()> {
         // Secrets stay ciphertext: only whether they are there counts.
         let stored = aws.parameters(&aws::prefix(self.name()), false)?;
         for (name, what) in NAMES {
@@ -36,7 +39,11 @@ impl Deploying {
             }
         }
         let old = stored.get("release").map(|json| Release::parse(json)).transpose()?;
-        let release = wanted::release(&self.wanted, old.as_ref(), false)?;
+        let tls = self.has_tls(stack, old.as_ref());
+        if let Some(domain) = self.wanted.streams.domain.as_ref().filter(|_| !tls) {
+            println!("  {domain} has to point to the host's address, which `up` says, before anything is served");
+        }
+        let release = wanted::release(&self.wanted, old.as_ref(), tls, false)?;
         match old {
             None => println!("  release {}", release.id),
             Some(old) if old == release => {}

@@ -1,12 +1,13 @@
 //! `up`: everything as the file says. Its order leaves nothing half-made that a further run does not find: keys and
 //! files first, which cost nothing; then the GPU, which may not be had; then the stack, whose host needs all of these.
 
+use std::net::ToSocketAddrs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 use super::{Deploying, say};
-use crate::aws::{self, Aws, HostState, Release};
+use crate::aws::{self, Aws, HostState, Release, Stack};
 use crate::cli::Up;
 use crate::registry::hex;
 use crate::secrets::{NAMES, Secret};
@@ -52,7 +53,8 @@ impl Deploying {
             keys.insert(*name, key);
         }
         let old = stored.get("release").map(|json| Release::parse(json)).transpose()?;
-        let release = wanted::release(&self.wanted, old.as_ref(), up.now)?;
+        let tls = self.has_tls(there.as_ref(), old.as_ref());
+        let release = wanted::release(&self.wanted, old.as_ref(), tls, up.now)?;
         if up.now && old.as_ref() != Some(&release) {
             self.say_what_is_cut(&stored)?;
         }
@@ -84,7 +86,36 @@ impl Deploying {
             true => say("nothing had to be changed"),
             false => say(&format!("changed: {}", changed.join(", "))),
         }
-        self.show(&aws)
+        self.show(&aws)?;
+        match &self.wanted.streams.domain {
+            // Its ports are TLS's alone: nothing goes out in the clear meanwhile.
+            Some(domain) if !tls => bail!(
+                "{domain} does not point to the streaming host: nothing is served yet. Make it point to {}, then run `up` again",
+                deployed
+                    .stack
+                    .outputs
+                    .get("Address")
+                    .map_or("its address", String::as_str)
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the host may ask for a certificate: its domain points to it, or did when it was given the domain.
+    pub(super) fn has_tls(&self, stack: Option<&Stack>, old: Option<&Release>) -> bool {
+        let Some(domain) = &self.wanted.streams.domain else {
+            return false;
+        };
+        if old.is_some_and(|old| old.settings.get("DOMAIN") == Some(domain)) {
+            return true;
+        }
+        let Some(address) = stack.and_then(|stack| stack.outputs.get("Address")) else {
+            return false;
+        };
+        // What cannot be resolved does not point anywhere.
+        (domain.as_str(), 443)
+            .to_socket_addrs()
+            .is_ok_and(|mut found| found.any(|found| found.ip().to_string() == *address))
     }
 
     fn say_what_is_cut(&self, stored: &std::collections::BTreeMap<String, String>) -> Result<()> {
