@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 use super::{Deploying, say};
 use crate::aws::Aws;
 use crate::config::{Gpu, Speech};
-use crate::runpod::{API, ProxyTemplate, RunPod, State};
+use crate::runpod::{API, Host, ProxyTemplate, RunPod, State};
 use crate::secrets::Secret;
 use crate::wanted;
 
@@ -20,6 +20,7 @@ const BASE: &str = "RUNPOD_API_URL";
 const PROXY: &str = "RUNPOD_PROXY_URL";
 /// A session moves at the end of its utterance, which is cut after 15 s at most.
 const MOVED_WITHIN: Duration = Duration::from_secs(20);
+const LOOK: Duration = Duration::from_secs(1);
 
 impl Deploying {
     /// The pod's part of the file; `None` when speech hosts exist already.
@@ -73,17 +74,32 @@ impl Deploying {
         }
         if is_moving {
             if streams {
-                say(&format!(
-                    "streams move to {}: {} s until the old host is deleted",
-                    hosts.current.id,
-                    MOVED_WITHIN.as_secs()
-                ));
-                std::thread::sleep(MOVED_WITHIN);
+                say(&format!("streams move to {}", hosts.current.id));
+                self.left(&provider, &hosts.old)?;
             }
             provider.delete_hosts(&hosts.old, &mut say_it)?;
             changed.push(format!("{} old speech hosts", hosts.old.len()));
         }
         Ok(())
+    }
+
+    /// Waits until no session is left on `old`, or until all of them had the time to go: what is left moves when it is lost.
+    fn left(&self, provider: &RunPod, old: &[Host]) -> Result<()> {
+        let since = Instant::now();
+        loop {
+            let states = provider.status(self.name())?;
+            let is_old = |state: &&State| old.iter().any(|host| host.id == state.host.id);
+            let sessions = |state: &State| state.health.as_ref().map_or(0, |health| health.sessions);
+            let left: u32 = states.iter().filter(is_old).map(sessions).sum();
+            if left == 0 {
+                return Ok(());
+            }
+            if since.elapsed() > MOVED_WITHIN {
+                say(&format!("{left} sessions are still there"));
+                return Ok(());
+            }
+            std::thread::sleep(LOOK);
+        }
     }
 
     /// What `up` would do about the pod, on stdout.
@@ -182,5 +198,9 @@ fn runpod() -> Result<RunPod> {
         Some(template) => template.parse()?,
         None => ProxyTemplate::default(),
     };
-    RunPod::new(key, url::Url::parse(&base).with_context(|| format!("{BASE} is no URL"))?, proxy)
+    RunPod::new(
+        key,
+        url::Url::parse(&base).with_context(|| format!("{BASE} is no URL"))?,
+        proxy,
+    )
 }

@@ -28,7 +28,7 @@ const TOOLS: &str = "DRAGOMAN_CLOUD_TOOLS";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The directory with the programs, or a loud word about the test that needs them.
-fn tools(test: &str) -> Option<PathBuf> {
+pub(crate) fn tools(test: &str) -> Option<PathBuf> {
     let tools = std::env::var_os(TOOLS).map(PathBuf::from);
     if tools.is_none() {
         skipped::note(test, &format!("{TOOLS} is not set; `cargo xtask rehearse` sets it"));
@@ -37,9 +37,9 @@ fn tools(test: &str) -> Option<PathBuf> {
 }
 
 /// A client of the server at `endpoint` that writes down each of its argument lists and environments.
-struct Recorded {
-    aws: Aws,
-    dir: TempDir,
+pub(crate) struct Recorded {
+    pub(crate) aws: Aws,
+    pub(crate) dir: TempDir,
 }
 
 impl Recorded {
@@ -74,7 +74,7 @@ impl Recorded {
         }
     }
 
-    fn signed_in(tools: &Path, region: &str, endpoint: &str) -> Self {
+    pub(crate) fn signed_in(tools: &Path, region: &str, endpoint: &str) -> Self {
         let keys = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
         Self::new(tools, region, endpoint, &keys)
     }
@@ -87,20 +87,20 @@ impl Recorded {
     }
 
     /// Every argument list and environment so far.
-    fn visible(&self) -> String {
+    pub(crate) fn visible(&self) -> String {
         let read = |name: &str| fs::read_to_string(self.dir.path().join(name)).unwrap();
         read("argv") + &read("calls") + &read("environment")
     }
 }
 
 /// The server. It ends with this process, however that ends: its shell reads what only this process could write.
-struct Server {
+pub(crate) struct Server {
     shell: Child,
-    endpoint: String,
+    pub(crate) endpoint: String,
 }
 
 impl Server {
-    fn start(tools: &Path) -> Self {
+    pub(crate) fn start(tools: &Path) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let server = tools.join("moto_server");
         let script = format!(
