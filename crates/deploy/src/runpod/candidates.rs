@@ -11,6 +11,8 @@ use crate::config::{Candidate, Gpu};
 /// The variable of a pod that says which candidate it was made for, and with which environment. Names are all that the
 /// provider lets one mark a pod with, and they are taken by the deployment and the generation.
 pub(crate) const SPEC: &str = "DRAGOMAN_SPEC";
+/// What the image's program is started with: a new volume is empty, and nobody is there to fill it.
+pub(crate) const ARGS: &str = "--fetch-models";
 const KEY: &str = "SPEECH_KEY";
 const ENGINE: &str = "SPEECH_ENGINE";
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::candidates::{Verdict, Wanted, generation, judge, pod_name};
+use super::candidates::{ARGS, Verdict, Wanted, generation, judge, pod_name};
 use super::client::{TRIES, backoff};
 use super::health::PORT;
 use super::model::{GpuType, GpuTypes, Mount, Mounts, NewGpu, NewPod, Pod, Pods, Status};
@@ -166,6 +166,7 @@ impl Run<'_, '_> {
             let new = NewPod {
                 name: &name,
                 image: &wanted.candidate.image,
+                args: ARGS,
                 env: &wanted.env,
                 ports: [&format!("{PORT}/http")],
                 disk: DISK,
