@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 /// AWS in one region.
 #[derive(Clone, Debug)]
@@ -106,25 +107,19 @@ impl Aws {
             code: code.map(str::to_owned),
             text,
         };
-        let mut child = Command::new(&self.program)
+        let (input, argument, _file) =
+            hand_over(input).map_err(|error| refused(None, format!("its input cannot be handed over: {error}")))?;
+        let output = Command::new(&self.program)
             .args(call.split(' '))
             .args(["--region", &self.region, "--output", "json"])
-            .args(["--cli-input-json", "file:///dev/stdin"])
+            .args(["--cli-input-json", &argument])
             .env("AWS_PAGER", "")
             .env("AWS_CLI_AUTO_PROMPT", "off")
             .env("AWS_CLI_FILE_ENCODING", "UTF-8")
             .envs(self.environment.iter().cloned())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
+            .stdin(input)
+            .output()
             .map_err(|error| refused(None, format!("cannot run {}: {error}", self.program.display())))?;
-        // A client that ends before it has read says why on standard error.
-        let input = input.to_string();
-        let written = child.stdin.take().map(|mut stdin| stdin.write_all(input.as_bytes()));
-        let output = child
-            .wait_with_output()
-            .map_err(|error| refused(None, format!("cannot read its answer: {error}")))?;
         let said = String::from_utf8_lossy(&output.stderr);
         if !output.status.success() {
             let (code, text) = parse(&said);
@@ -134,14 +129,26 @@ impl Aws {
             };
             return Err(refused(code, text));
         }
-        if let Some(Err(error)) = written {
-            return Err(refused(None, format!("it did not read its input: {error}")));
-        }
         if output.stdout.iter().all(u8::is_ascii_whitespace) {
             return Ok(Value::Null);
         }
         serde_json::from_slice(&output.stdout).map_err(|error| refused(None, format!("its answer is no JSON: {error}")))
     }
+}
+
+/// A call's input as a file that only this user may read: the standard input, and the argument that names it. The client reads
+/// it twice, so that it cannot be a pipe. On Linux it has no name and is gone with the processes, however they end; elsewhere
+/// opening the standard input does not begin anew, so that it has one for as long as the last value lives.
+fn hand_over(input: &Value) -> std::io::Result<(Stdio, String, Option<NamedTempFile>)> {
+    let input = input.to_string();
+    if cfg!(target_os = "linux") {
+        let mut file = tempfile::tempfile()?;
+        file.write_all(input.as_bytes())?;
+        return Ok((Stdio::from(file), "file:///dev/stdin".to_owned(), None));
+    }
+    let mut file = NamedTempFile::new()?;
+    file.write_all(input.as_bytes())?;
+    Ok((Stdio::null(), format!("file://{}", file.path().display()), Some(file)))
 }
 
 /// The text at a place in an answer.

@@ -1,8 +1,8 @@
 //! AWS, through its ordinary command line client: the streaming host is a CloudFormation stack, what it reads is in the
 //! parameter store, what it says is in a log group.
 //!
-//! Every call is one run of `aws`. Its input goes through standard input, so that no value is in an argument list, in an
-//! environment or in a file. `AWS_PROFILE`, `AWS_ENDPOINT_URL` and the like work, since that client reads them.
+//! Every call is one run of `aws`. Its input is a file that only this user can read, so that no value is in an argument list or
+//! in an environment. `AWS_PROFILE`, `AWS_ENDPOINT_URL` and the like work, since that client reads them.
 
 mod client;
 mod files;
@@ -16,7 +16,7 @@ mod volume;
 mod wait;
 
 pub use client::{Aws, Identity, Refused};
-pub use files::{MAX_PARAMETER, pack, unpack};
+pub use files::{MAX_PARAMETER, pack, parts, unpack};
 pub use parameters::{Kind, Parameter};
 pub use release::{HostState, Release};
 pub use stack::{Change, Deployed, Plan, Stack};

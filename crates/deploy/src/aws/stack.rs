@@ -11,7 +11,7 @@ use super::volume::Volume;
 use super::wait::Watch;
 use super::{TAG, tags};
 
-/// The one change set at a time; what an earlier run left of it is replaced.
+/// The one change set at a time.
 const CHANGE_SET: &str = "dragoman-deploy";
 /// CloudFormation may make a role and its instance profile.
 const CAPABILITIES: [&str; 1] = ["CAPABILITY_IAM"];
@@ -269,9 +269,8 @@ impl Aws {
         Ok((!same).then_some(text))
     }
 
-    /// Makes the change set anew and reads it.
+    /// Makes the change set and reads it.
     fn change_set(&self, wanted: &Wanted, stack: &Stack, template: &str) -> Result<Plan> {
-        self.delete_change_set(stack)?;
         let name = &wanted.name;
         let input = json!({
             "StackName": stack.id,
@@ -282,8 +281,13 @@ impl Aws {
             "Capabilities": CAPABILITIES,
             "Tags": tags(name),
         });
-        self.call("cloudformation create-change-set", &input)
-            .with_context(|| format!("cannot plan a change of the stack {name}"))?;
+        let mut made = self.call("cloudformation create-change-set", &input);
+        // A run that was ended left its own, for whatever was wanted then.
+        if made.as_ref().is_err_and(|refused| refused.is("AlreadyExists")) {
+            self.delete_change_set(stack)?;
+            made = self.call("cloudformation create-change-set", &input);
+        }
+        made.with_context(|| format!("cannot plan a change of the stack {name}"))?;
         loop {
             let input = json!({ "StackName": stack.id, "ChangeSetName": CHANGE_SET });
             let answer = self
@@ -306,11 +310,9 @@ impl Aws {
 
     fn delete_change_set(&self, stack: &Stack) -> Result<()> {
         let input = json!({ "StackName": stack.id, "ChangeSetName": CHANGE_SET });
-        match self.call("cloudformation delete-change-set", &input) {
-            Ok(_) => Ok(()),
-            Err(refused) if refused.is("ChangeSetNotFound") => Ok(()),
-            Err(refused) => Err(refused).context("cannot delete an earlier planned change"),
-        }
+        self.call("cloudformation delete-change-set", &input)
+            .map(drop)
+            .context("cannot delete a planned change")
     }
 }
 

@@ -49,14 +49,18 @@ impl<'a> Wanted<'a> {
     fn new(candidate: &'a Candidate, env: &BTreeMap<String, String>) -> Self {
         let mut env = env.clone();
         env.remove(SPEC);
-        let spec = spec(candidate, &env);
+        // Keys are judged by themselves: a pod may accept more than one.
+        let spec = spec(candidate, env.iter().filter(|(name, _)| *name != KEY));
         env.insert(SPEC.to_owned(), spec.clone());
         Self { candidate, env, spec }
     }
 
     /// Whether a pod is what would be made for this candidate.
     pub(crate) fn is(&self, pod: &Pod) -> bool {
-        pod.image == self.candidate.image && pod.env.get(SPEC) == Some(&self.spec)
+        let accepted = |key: &str| pod.env.get(KEY).is_some_and(|keys| keys.split(',').any(|one| one == key));
+        pod.image == self.candidate.image
+            && pod.env.get(SPEC) == Some(&self.spec)
+            && self.env.get(KEY).is_none_or(|keys| keys.split(',').all(accepted))
     }
 
     /// The engine that has to answer; `None`: whichever the image has.
@@ -77,12 +81,12 @@ fn is_hash(key: &str) -> bool {
 }
 
 /// 16 hex digits that change with whatever a pod's behaviour depends on.
-fn spec(candidate: &Candidate, env: &BTreeMap<String, String>) -> String {
+fn spec<'a>(candidate: &'a Candidate, env: impl Iterator<Item = (&'a String, &'a String)>) -> String {
     let mut hash = Sha256::new();
     let head = [&candidate.gpu, &candidate.data_center, &candidate.image];
     for part in head
         .into_iter()
-        .chain(env.iter().flat_map(|(name, value)| [name, value]))
+        .chain(env.flat_map(|(name, value)| [name, value]))
     {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);

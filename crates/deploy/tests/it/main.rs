@@ -1,0 +1,3 @@
+//! The providers, from outside.
+
+mod aws;
