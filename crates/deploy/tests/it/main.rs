@@ -1,3 +1,5 @@
 //! The providers, from outside.
 
 mod aws;
+mod runpod;
+mod standin;
