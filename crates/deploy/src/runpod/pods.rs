@@ -1,6 +1,7 @@
 //! The walk over the candidates, and what is there before it.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -214,17 +215,18 @@ pub(crate) struct Catalogue<'a>(HashMap<Option<&'a str>, Vec<GpuType>>);
 
 impl<'a> Catalogue<'a> {
     pub(crate) fn of(&mut self, api: &RunPod, candidate: &'a Candidate) -> Result<&[GpuType]> {
-        let cuda = candidate.min_cuda.as_deref();
-        if !self.0.contains_key(&cuda) {
-            let mut path = "/catalog/gpus?include=AVAILABILITY&product=POD&cloud=SECURE".to_owned();
-            if let Some(cuda) = cuda {
-                let cuda: String = url::form_urlencoded::byte_serialize(cuda.as_bytes()).collect();
-                path.push_str(&format!("&minCudaVersion={cuda}"));
+        match self.0.entry(candidate.min_cuda.as_deref()) {
+            Entry::Occupied(read) => Ok(read.into_mut()),
+            Entry::Vacant(place) => {
+                let mut path = "/catalog/gpus?include=AVAILABILITY&product=POD&cloud=SECURE".to_owned();
+                if let Some(cuda) = place.key() {
+                    let cuda: String = url::form_urlencoded::byte_serialize(cuda.as_bytes()).collect();
+                    path.push_str(&format!("&minCudaVersion={cuda}"));
+                }
+                let types: GpuTypes = api.client.get(&path).context("speech: read the catalogue of GPUs")?;
+                Ok(place.insert(types.gpus))
             }
-            let types: GpuTypes = api.client.get(&path).context("speech: read the catalogue of GPUs")?;
-            self.0.insert(cuda, types.gpus);
         }
-        Ok(self.0.get(&cuda).map_or(&[], Vec::as_slice))
     }
 }
 

@@ -92,3 +92,16 @@ fn a_pod_that_stopped_is_replaced_and_not_started() {
     assert_eq!(case.provider.pods(), ["dragoman-speech-2 in EU-RO-1"]);
     assert_eq!(case.provider.count("POST /pods/id/action"), 0);
 }
+
+#[test]
+fn a_pod_that_accepts_an_old_key_besides_the_new_one_stays() {
+    let hash = |digits: &str| format!("sha256:{}", digits.repeat(32));
+    let mut case = Case::new(&[L40S]);
+    case.env
+        .insert("SPEECH_KEY".into(), format!("{},{}", hash("cd"), hash("ab")));
+    let first = case.ensure().unwrap().current.id;
+    case.env.insert("SPEECH_KEY".into(), hash("cd"));
+    assert_eq!(case.ensure().unwrap().current.id, first);
+    case.env.insert("SPEECH_KEY".into(), hash("ef"));
+    assert_ne!(case.ensure().unwrap().current.id, first);
+}
