@@ -64,7 +64,26 @@ impl Run<'_, '_> {
             }
         }
         let (pod, hourly) = self.walk(newest.saturating_add(1))?;
+        self.say_elsewhere(&pod)?;
         self.settled(&pod, Some(hourly), true, &pods)
+    }
+
+    /// Volumes that this pod does not use: of places that were tried before, by this run or another.
+    fn say_elsewhere(&mut self, pod: &Pod) -> Result<()> {
+        for volume in self.api.volumes_of(self.name)? {
+            if pod
+                .data_center_id
+                .as_ref()
+                .is_some_and(|place| *place != volume.data_center)
+            {
+                (self.say)(&format!(
+                    "speech: volume {} ({}, {} GB) is in another place than the pod, and costs: delete it in RunPod's console \
+                     unless that place may be used again",
+                    volume.name, volume.id, volume.size
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn settled(&self, pod: &Pod, hourly: Option<f64>, created: bool, others: &[(u64, Pod)]) -> Result<Hosts> {

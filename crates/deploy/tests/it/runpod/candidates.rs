@@ -86,6 +86,7 @@ fn a_volume_with_models_stays_when_its_place_has_no_capacity() {
         case.provider.volumes(),
         ["dragoman-models-EU-RO-1", "dragoman-models-US-KS-2"]
     );
+    assert!(case.said("volume dragoman-models-EU-RO-1 (vol1, 20 GB) is in another place than the pod, and costs"));
 }
 
 #[test]

@@ -105,3 +105,16 @@ fn a_pod_that_accepts_an_old_key_besides_the_new_one_stays() {
     case.env.insert("SPEECH_KEY".into(), hash("ef"));
     assert_ne!(case.ensure().unwrap().current.id, first);
 }
+
+#[test]
+fn a_pod_that_dubs_stays_when_less_is_to_be_paid_and_that_is_said() {
+    let mut case = Case::new(&[L40S]);
+    let first = case.ensure().unwrap().current.id;
+    case.gpu.max_hourly = Some(0.5);
+    assert_eq!(case.ensure().unwrap().current.id, first);
+    assert!(
+        case.said("costs $0.86 an hour, above max_hourly, $0.50"),
+        "{:?}",
+        case.said
+    );
+}

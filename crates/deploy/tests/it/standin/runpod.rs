@@ -41,13 +41,16 @@ pub(crate) enum Fault {
     LostRequest,
 }
 
+/// Place and level.
+pub(crate) type Stock = Vec<(&'static str, &'static str)>;
+
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) pods: Vec<Value>,
     pub(crate) volumes: Vec<Value>,
     pub(crate) registries: Vec<&'static str>,
-    /// `(GPU, dollars, place and stock…)`.
-    pub(crate) catalogue: Vec<(&'static str, f64, Vec<(&'static str, &'static str)>)>,
+    /// GPU, dollars an hour, stock.
+    pub(crate) catalogue: Vec<(&'static str, f64, Stock)>,
     /// By GPU and place; `Ready(1)` where nothing is said.
     pub(crate) lives: BTreeMap<(String, String), Life>,
     /// Of every pod; `None`: what the pod was told.
