@@ -11,6 +11,8 @@ use crate::config::{Candidate, Gpu};
 /// The variable of a pod that says which candidate it was made for, and with which environment. Names are all that the
 /// provider lets one mark a pod with, and they are taken by the deployment and the generation.
 pub(crate) const SPEC: &str = "DRAGOMAN_SPEC";
+/// What the image's program is started with: a new volume is empty, and nobody is there to fill it.
+pub(crate) const ARGS: &str = "--fetch-models";
 const KEY: &str = "SPEECH_KEY";
 const ENGINE: &str = "SPEECH_ENGINE";
 
@@ -55,7 +57,11 @@ impl<'a> Wanted<'a> {
 
     /// Whether a pod is what would be made for this candidate.
     pub(crate) fn is(&self, pod: &Pod) -> bool {
-        let accepted = |key: &str| pod.env.get(KEY).is_some_and(|keys| keys.split(',').any(|one| one == key));
+        let accepted = |key: &str| {
+            pod.env
+                .get(KEY)
+                .is_some_and(|keys| keys.split(',').any(|one| one == key))
+        };
         pod.image == self.candidate.image
             && pod.env.get(SPEC) == Some(&self.spec)
             && self.env.get(KEY).is_none_or(|keys| keys.split(',').all(accepted))
@@ -82,10 +88,7 @@ fn is_hash(key: &str) -> bool {
 fn spec<'a>(candidate: &'a Candidate, env: impl Iterator<Item = (&'a String, &'a String)>) -> String {
     let mut hash = Sha256::new();
     let head = [&candidate.gpu, &candidate.data_center, &candidate.image];
-    for part in head
-        .into_iter()
-        .chain(env.flat_map(|(name, value)| [name, value]))
-    {
+    for part in head.into_iter().chain(env.flat_map(|(name, value)| [name, value])) {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }

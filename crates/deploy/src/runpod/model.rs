@@ -78,6 +78,8 @@ impl Status {
 pub(crate) struct NewPod<'a> {
     pub(crate) name: &'a str,
     pub(crate) image: &'a str,
+    /// Added to the image's entrypoint; one string.
+    pub(crate) args: &'a str,
     pub(crate) env: &'a BTreeMap<String, String>,
     pub(crate) ports: [&'a str; 1],
     /// In GB, for the image and what it writes outside the volume.

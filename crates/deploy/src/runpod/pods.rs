@@ -1,11 +1,12 @@
 //! The walk over the candidates, and what is there before it.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::candidates::{Verdict, Wanted, generation, judge, pod_name};
+use super::candidates::{ARGS, Verdict, Wanted, generation, judge, pod_name};
 use super::client::{TRIES, backoff};
 use super::health::PORT;
 use super::model::{GpuType, GpuTypes, Mount, Mounts, NewGpu, NewPod, Pod, Pods, Status};
@@ -63,7 +64,26 @@ impl Run<'_, '_> {
             }
         }
         let (pod, hourly) = self.walk(newest.saturating_add(1))?;
+        self.say_elsewhere(&pod)?;
         self.settled(&pod, Some(hourly), true, &pods)
+    }
+
+    /// Volumes that this pod does not use: of places that were tried before, by this run or another.
+    fn say_elsewhere(&mut self, pod: &Pod) -> Result<()> {
+        for volume in self.api.volumes_of(self.name)? {
+            if pod
+                .data_center_id
+                .as_ref()
+                .is_some_and(|place| *place != volume.data_center)
+            {
+                (self.say)(&format!(
+                    "speech: volume {} ({}, {} GB) is in another place than the pod, and costs: delete it in RunPod's console \
+                     unless that place may be used again",
+                    volume.name, volume.id, volume.size
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn settled(&self, pod: &Pod, hourly: Option<f64>, created: bool, others: &[(u64, Pod)]) -> Result<Hosts> {
@@ -166,6 +186,7 @@ impl Run<'_, '_> {
             let new = NewPod {
                 name: &name,
                 image: &wanted.candidate.image,
+                args: ARGS,
                 env: &wanted.env,
                 ports: [&format!("{PORT}/http")],
                 disk: DISK,
@@ -213,17 +234,18 @@ pub(crate) struct Catalogue<'a>(HashMap<Option<&'a str>, Vec<GpuType>>);
 
 impl<'a> Catalogue<'a> {
     pub(crate) fn of(&mut self, api: &RunPod, candidate: &'a Candidate) -> Result<&[GpuType]> {
-        let cuda = candidate.min_cuda.as_deref();
-        if !self.0.contains_key(&cuda) {
-            let mut path = "/catalog/gpus?include=AVAILABILITY&product=POD&cloud=SECURE".to_owned();
-            if let Some(cuda) = cuda {
-                let cuda: String = url::form_urlencoded::byte_serialize(cuda.as_bytes()).collect();
-                path.push_str(&format!("&minCudaVersion={cuda}"));
+        match self.0.entry(candidate.min_cuda.as_deref()) {
+            Entry::Occupied(read) => Ok(read.into_mut()),
+            Entry::Vacant(place) => {
+                let mut path = "/catalog/gpus?include=AVAILABILITY&product=POD&cloud=SECURE".to_owned();
+                if let Some(cuda) = place.key() {
+                    let cuda: String = url::form_urlencoded::byte_serialize(cuda.as_bytes()).collect();
+                    path.push_str(&format!("&minCudaVersion={cuda}"));
+                }
+                let types: GpuTypes = api.client.get(&path).context("speech: read the catalogue of GPUs")?;
+                Ok(place.insert(types.gpus))
             }
-            let types: GpuTypes = api.client.get(&path).context("speech: read the catalogue of GPUs")?;
-            self.0.insert(cuda, types.gpus);
         }
-        Ok(self.0.get(&cuda).map_or(&[], Vec::as_slice))
     }
 }
 

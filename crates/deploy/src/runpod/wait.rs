@@ -35,6 +35,13 @@ impl Run<'_, '_> {
             let answer = api.proxy.ask(&pod.id)?;
             if let Answer::Ready(health) = &answer {
                 self.check_engine(&pod, &wanted, health, created)?;
+                if let Some(most) = self.gpu.max_hourly.filter(|most| pod.cost > *most) {
+                    // It dubs: cheaper is not worth a cut that nobody asked for.
+                    (self.say)(&format!(
+                        "speech: pod {} ({}) costs ${:.2} an hour, above max_hourly, ${most:.2}; it stays until it is replaced",
+                        pod.name, pod.id, pod.cost
+                    ));
+                }
                 return Ok(End::Ready(pod));
             }
             match api.look(&pod)? {
