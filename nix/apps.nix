@@ -1,4 +1,4 @@
-# `nix run .#demo | load | up | verify-images | join-images | doctor`.
+# `nix run .#demo | deploy | load | up | verify-images | join-images | doctor`.
 {
   lib,
   writeShellApplication,
@@ -38,6 +38,10 @@ rec {
       ''
         exec ${lib.getExe project.xtask} demo --built "$@"
       '';
+
+  deploy = app "deploy" "Puts Dragoman into production, shows it and takes it away" [ ] ''
+    exec ${lib.getExe project.deploy} "$@"
+  '';
 
   # The images are built when this app is: where they cannot be, Nix says so before anything runs.
   load = app "load" "Loads this version's images into Docker or Podman" [

@@ -210,6 +210,7 @@ else
       env = {
         MTX_MOQ = "no";
         MTX_RTMPADDRESS = ":1935";
+        MTX_RTMPSADDRESS = ":1936";
         MTX_RTSPADDRESS = ":8554";
         MTX_SRTADDRESS = ":8890";
         MTX_HLSADDRESS = ":8888";
@@ -222,6 +223,7 @@ else
       };
       ports = [
         "1935/tcp"
+        "1936/tcp"
         "8554/tcp"
         "8888/tcp"
         "8890/udp"
@@ -241,7 +243,13 @@ else
         caddy
         project.hook
       ];
+      # It refuses to open what has no key.
       entrypoint = [
+        "/bin/dragoman-hook"
+        "exec"
+        "--only"
+        "CADDY_"
+        "--"
         "/bin/caddy"
         "run"
         "--adapter"
@@ -262,7 +270,6 @@ else
       ports = [
         "80/tcp"
         "443/tcp"
-        "443/udp"
       ];
       volumes = [ "/data" ];
       budget = 150;

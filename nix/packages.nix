@@ -3,6 +3,7 @@
   lib,
   runCommand,
   makeBinaryWrapper,
+  awscli2,
   workspace,
   gstreamer,
   version,
@@ -47,6 +48,10 @@ rec {
   router = package "router" "dragoman-router" "A small RTMP router for the demo and for tests" { };
   probe = package "probe" "dragoman-probe" "Publishes test streams and measures programmes" {
     script = withPlugins gstreamer.path.tools "dragoman-probe";
+  };
+  # It runs the ordinary `aws`: its caller's, or else this one.
+  deploy = package "deploy" "dragoman-deploy" "Streams on EC2, speech on a rented GPU" {
+    script = "wrapProgram $out/bin/dragoman-deploy --suffix PATH : ${awscli2}/bin";
   };
 
   # xtask looks for the programs beside itself, so it is a copy and they are links.

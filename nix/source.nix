@@ -26,7 +26,12 @@ let
     };
 in
 {
-  build = of (difference rust texts);
+  build = of (unions [
+    (difference rust texts)
+    # What dragoman-deploy carries: the variables that a host may set, and what a host runs.
+    ../.env.example
+    ../compose.yaml
+  ]);
   # Tests compare the configuration's example, the compose file, the images and the list of plugins with the code.
   tests = of (unions [
     rust

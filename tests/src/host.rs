@@ -30,6 +30,12 @@ impl Host {
         })
     }
 
+    /// It can dub.
+    pub fn is_well(&self) -> bool {
+        reqwest::blocking::get(format!("http://{}/healthz", self.address))
+            .is_ok_and(|answer| answer.status().is_success())
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address

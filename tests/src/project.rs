@@ -39,11 +39,14 @@ impl Project {
         };
         for name in [
             "RTMP_PORT",
+            "RTMPS_PORT",
             "RTSP_PORT",
             "HLS_PORT",
             "API_PORT",
             "SPEECH_PORT",
             "SRT_PORT",
+            "HTTP_PORT",
+            "HTTPS_PORT",
         ] {
             project.set(name, &ports::free()?.to_string());
         }
@@ -63,6 +66,15 @@ impl Project {
         Ok(())
     }
 
+    /// Puts more of a compose file behind `compose.yaml`, as an operator does who has needs of his own.
+    pub fn also(&mut self, yaml: &str) -> Result<()> {
+        std::fs::write(self.override_file(), yaml).context("cannot write a compose file")
+    }
+
+    fn override_file(&self) -> PathBuf {
+        self.dir.path().join("override.yaml")
+    }
+
     /// The value of a variable.
     pub fn get(&self, name: &str) -> &str {
         self.variables.get(name).map_or("", String::as_str)
@@ -71,8 +83,11 @@ impl Project {
     /// `docker compose …` for this project.
     pub fn compose(&self, arguments: &[&str]) -> Command {
         let mut command = docker(&["compose", "--project-name", &self.name, "--file"]);
+        command.arg(stack::repository().join("compose.yaml"));
+        if self.override_file().exists() {
+            command.arg("--file").arg(self.override_file());
+        }
         command
-            .arg(stack::repository().join("compose.yaml"))
             .args(["--env-file", "/dev/null", "--progress", "quiet"])
             .args(arguments)
             .envs(&self.variables);
@@ -292,9 +307,12 @@ pub fn figure(what: &str, seen: &str, promised: &str) -> Result<()> {
     std::fs::write(&file, row.to_string()).with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// Where the rows of the table are: `target/<profile>/compose`.
+/// Where the rows of the table are: where DRAGOMAN_FIGURES says, or `target/<profile>/compose`.
 fn table() -> Result<PathBuf> {
-    let dir = material::dir()?.with_file_name("compose");
+    let dir = match std::env::var_os("DRAGOMAN_FIGURES") {
+        Some(dir) => PathBuf::from(dir),
+        None => material::dir()?.with_file_name("compose"),
+    };
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     Ok(dir)
 }

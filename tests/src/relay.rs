@@ -32,6 +32,10 @@ struct State {
     is_lossy: AtomicBool,
     dice: AtomicU64,
     is_closed: AtomicBool,
+    /// Connections so far.
+    joined: AtomicU64,
+    /// Of connections with a lower number nothing passes any more.
+    silent_below: AtomicU64,
     open: Mutex<Vec<TcpStream>>,
 }
 
@@ -83,6 +87,12 @@ impl Relay {
         self.state.is_lossy.store(lossy, Ordering::Release);
     }
 
+    /// Nothing passes any more on the connections that there are, and nobody is told; new ones are well.
+    pub fn forget(&self) {
+        let joined = self.state.joined.load(Ordering::Acquire);
+        self.state.silent_below.store(joined, Ordering::Release);
+    }
+
     /// All connections end at once.
     pub fn cut(&self) {
         for socket in self.state.open().drain(..) {
@@ -110,11 +120,12 @@ impl State {
             socket.set_nodelay(true)?;
             self.open().push(socket.try_clone()?);
         }
+        let number = self.joined.fetch_add(1, Ordering::AcqRel);
         for (from, to) in [(near.try_clone()?, far.try_clone()?), (far, near)] {
             let (sender, receiver) = sync_channel(ON_THE_WAY);
             let (state, output) = (self.clone(), to);
             std::thread::Builder::new().spawn(move || read(from, &sender))?;
-            std::thread::Builder::new().spawn(move || state.write(output, &receiver))?;
+            std::thread::Builder::new().spawn(move || state.write(number, output, &receiver))?;
         }
         Ok(())
     }
@@ -133,7 +144,7 @@ impl State {
         }
     }
 
-    fn write(&self, mut to: TcpStream, pieces: &Receiver<(Instant, Vec<u8>)>) {
+    fn write(&self, number: u64, mut to: TcpStream, pieces: &Receiver<(Instant, Vec<u8>)>) {
         loop {
             let (came, bytes) = match pieces.recv_timeout(Duration::from_secs(1)) {
                 Ok(piece) => piece,
@@ -143,7 +154,9 @@ impl State {
             let lost = self.retransmission();
             loop {
                 let delay = Duration::from_millis(self.delay_ms.load(Ordering::Acquire)) + lost;
-                let is_due = came.elapsed() >= delay && !self.is_jammed.load(Ordering::Acquire);
+                let is_held =
+                    self.is_jammed.load(Ordering::Acquire) || number < self.silent_below.load(Ordering::Acquire);
+                let is_due = came.elapsed() >= delay && !is_held;
                 if is_due || self.is_closed.load(Ordering::Acquire) {
                     break;
                 }

@@ -65,7 +65,13 @@ impl Scene {
 
     /// The same in a setting of its own.
     pub fn start_in(name: &str, setting: &Setting) -> Result<Self> {
+        Self::start_led(name, setting, |_| Ok(()))
+    }
+
+    /// The same, where `lead` is told the stack's ports before anything is published.
+    pub fn start_led(name: &str, setting: &Setting, lead: impl FnOnce(&Stack) -> Result<()>) -> Result<Self> {
         let stack = setting.start()?;
+        lead(&stack)?;
         let url = url(&stack, STREAMS[0]);
         Self::start_at(name, setting.router()?, stack, url)
     }
@@ -76,10 +82,11 @@ impl Scene {
         let hosts = std::iter::once(relay.address()).chain(more.iter().copied());
         let hosts: Vec<String> = hosts.map(|address| format!("ws://{address}")).collect();
         let setting = Setting::new(&[("SPEECH_URL", &hosts.join(","))], &[]);
-        let stack = setting.start()?;
-        relay.lead_to(stack.ports().speech);
-        let url = url(&stack, STREAMS[0]);
-        Ok((Self::start_at(name, setting.router()?, stack, url)?, relay))
+        let scene = Self::start_led(name, &setting, |stack| {
+            relay.lead_to(stack.ports().speech);
+            Ok(())
+        })?;
+        Ok((scene, relay))
     }
 
     /// As [`Scene::start`], on a network between publisher and router that can be made worse; `query` is the stream's.
@@ -239,6 +246,13 @@ impl Scene {
             json!({"state": said["state"], "speech": said["speech"]["state"], "reason": said["reason"]}),
         );
         Ok(said)
+    }
+
+    /// How many dubs of the stream that is hit have come to this end.
+    pub fn outcomes(&self, outcome: &str) -> u64 {
+        self.state()["programmes"][0]["dub"]["outcomes"][outcome]
+            .as_u64()
+            .unwrap_or(0)
     }
 
     /// A figure of the speech service's metrics.

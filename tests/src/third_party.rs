@@ -165,7 +165,8 @@ impl Certificate {
         self.0.path().join("certificate.pem")
     }
 
-    fn key(&self) -> std::path::PathBuf {
+    /// The key that goes with it.
+    pub fn key(&self) -> std::path::PathBuf {
         self.0.path().join("key.pem")
     }
 }

@@ -85,9 +85,9 @@ fetch() {
             jq -er '"user = \"\(.AccessKeyId):\(.SecretAccessKey)\"\nheader = \"X-Amz-Security-Token: \(.Token)\""'
         printf 'aws-sigv4 = "aws:amz:%s:ssm"\n' "$region"
     } | curl --silent --show-error --fail --max-time 30 --config - --output "$work/answer" \
-        --header 'Content-Type: application/x-amz-json-1.1' --header 'X-Amz-Target: AmazonSSM.GetParameter' \
-        --data "{\"Name\": \"/dragoman/$name/files/dragoman-host\"}" "https://ssm.$region.amazonaws.com/"
-    jq -er .Parameter.Value "$work/answer" | base64 -d | gunzip >"$work/program"
+        --header 'Content-Type: application/x-amz-json-1.1' --header 'X-Amz-Target: AmazonSSM.GetParametersByPath' \
+        --data "{\"Path\": \"/dragoman/$name/files/dragoman-host\"}" "https://ssm.$region.amazonaws.com/"
+    jq -er '.Parameters | sort_by(.Name) | map(.Value) | add' "$work/answer" | base64 -d | gunzip >"$work/program"
     test -s "$work/program"
     bash -n "$work/program"
     install -m 0755 "$work/program" /usr/local/bin/dragoman-host

@@ -1,8 +1,12 @@
 //! What a deployment is to be: `deploy.toml`, which holds no secret and can be kept beside other code.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use anyhow::{Context, Result, bail};
 use serde::Deserialize;
+
+mod check;
 
 /// The whole file.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -27,6 +31,7 @@ pub struct Streams {
     pub vpc: Option<String>,
     /// `None`: the first of that VPC.
     pub subnet: Option<String>,
+    /// Of its processor, and so of the images that are wanted.
     #[serde(default)]
     pub architecture: Architecture,
     /// `None`: a default for the architecture.
@@ -54,9 +59,45 @@ pub struct Streams {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Architecture {
+    /// Intel and AMD.
     #[default]
     Amd64,
+    /// Graviton.
     Arm64,
+}
+
+impl Architecture {
+    /// As images, Debian and the file call it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Architecture::Amd64 => "amd64",
+            Architecture::Arm64 => "arm64",
+        }
+    }
+}
+
+impl Deployment {
+    /// The file at `path`; the error lists every problem at once.
+    pub fn read(path: &Path) -> Result<Deployment> {
+        let text = std::fs::read_to_string(path).with_context(|| {
+            format!(
+                "cannot read {}: `dragoman-deploy example >deploy.toml` writes one to start from",
+                path.display()
+            )
+        })?;
+        Deployment::parse(&text).with_context(|| format!("{} is not right", path.display()))
+    }
+
+    /// The same from the text itself.
+    pub fn parse(text: &str) -> Result<Deployment> {
+        let deployment: Deployment = toml::from_str(text)?;
+        let problems = deployment.problems();
+        if !problems.is_empty() {
+            bail!("{} problems:\n  {}", problems.len(), problems.join("\n  "));
+        }
+        Ok(deployment)
+    }
 }
 
 /// Who runs the speech hosts.

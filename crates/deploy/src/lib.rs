@@ -5,5 +5,10 @@
 //! command can be run again at any point. It carries what a host runs (`host/`). It knows nothing of media.
 
 pub mod aws;
+pub mod cli;
+mod commands;
 pub mod config;
+pub mod registry;
 pub mod runpod;
+pub mod secrets;
+mod wanted;

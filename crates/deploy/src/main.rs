@@ -1,3 +1,7 @@
 //! See the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dragoman_deploy::cli::run()
+}

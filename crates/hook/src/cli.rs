@@ -4,13 +4,11 @@ use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use crate::config::Config;
 use crate::event::{self, Kind};
 use crate::vars::Vars;
-use crate::{Failure, exec, health, post, recordings};
+use crate::{Failure, exec, health, post, recordings, signals};
 
 /// How long an event may take with all its retries: MediaMTX starts the next hook without waiting for this one, and
 /// by then the media service has polled the state of things.
@@ -27,7 +25,7 @@ const LIMIT_MS: u64 = 10_000;
 )]
 struct Cli {
     /// Print the configuration, without secrets, and stop; exit 64 with every problem that `exec` would refuse (reads
-    /// MODE, ALLOW_OPEN, MEDIA_API_URL, MEDIA_API_KEY, and the MTX_ variables with their files)
+    /// MODE, ALLOW_OPEN, DOMAIN, CERTIFICATES_DIR, MEDIA_API_URL, MEDIA_API_KEY, and the MTX_ variables with their files)
     #[arg(long, required = true)]
     check_config: bool,
     #[command(subcommand)]
@@ -55,7 +53,8 @@ enum Command {
         url: String,
     },
     /// Replace each variable NAME_FILE by NAME with the file's content, then become PROGRAM; exit 64 when variables are bad,
-    /// or when MediaMTX would let other machines in without a key and ALLOW_OPEN is not 1
+    /// or when MediaMTX would let other machines in without a key and ALLOW_OPEN is not 1. With DOMAIN and CERTIFICATES_DIR
+    /// it first waits there for Caddy's certificate of that name, with which MediaMTX then serves RTMPS
     Exec {
         /// Look only at names that start with this (repeatable): outside a container there are other people's
         /// variables that end in _FILE
@@ -93,19 +92,10 @@ fn notify(kind: Kind, vars: &Vars, limit_ms: u64) -> Result<(), Failure> {
     let Some(request) = event::request(kind, vars)? else {
         return Ok(());
     };
-    stop_on_signal(&request.label)?;
+    // MediaMTX interrupts a hook that still runs when its stream ends: the event is then of no use any more.
+    signals::end_with(&format!(
+        "{}: stopped by a signal before it was delivered",
+        request.label
+    ))?;
     post::deliver(&request, deadline)
-}
-
-/// MediaMTX interrupts a hook that still runs when its stream ends: the event is then of no use any more.
-fn stop_on_signal(label: &str) -> Result<(), Failure> {
-    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(|error| Failure::other(format!("signals: {error}")))?;
-    let label = label.to_owned();
-    std::thread::spawn(move || {
-        if let Some(signal) = signals.forever().next() {
-            eprintln!("dragoman-hook: {label}: stopped by a signal before it was delivered");
-            std::process::exit(128 + signal);
-        }
-    });
-    Ok(())
 }

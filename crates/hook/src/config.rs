@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::certificate::{self, Wanted};
 use crate::event;
 use crate::exec::{Change, changes};
 use crate::recordings;
@@ -22,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) changes: Vec<Change>,
     /// Other machines are let in without a key, as asked for.
     pub(crate) is_open: bool,
+    /// What MediaMTX is to serve RTMPS with.
+    pub(crate) certificate: Option<Wanted>,
     /// `NAME=value` lines, without secrets.
     pub(crate) shown: String,
 }
@@ -37,6 +40,16 @@ impl Config {
         let (base, key) = event::address(vars, &mut problems);
         let (mode, may_open) = judge_mode(vars, &mut problems);
         problems.extend(recordings::floor(vars).err());
+        let domain = or_problem(certificate::domain(vars), &mut problems);
+        let certificate = or_problem(certificate::wanted(vars, domain.as_deref()), &mut problems);
+        if let Some(domain) = domain
+            .as_deref()
+            .filter(|domain| may_open && !certificate::is_local(domain))
+        {
+            problems.push(format!(
+                "ALLOW_OPEN: found 1, expected 0 or not set, since DOMAIN is {domain}: what other machines reach needs keys"
+            ));
+        }
 
         let value = |name: &str| {
             let changed = changes.iter().find(|change| change.name == name);
@@ -56,6 +69,7 @@ impl Config {
 
         let mut rows = vec![
             ("MODE".to_owned(), mode),
+            ("DOMAIN".to_owned(), domain.unwrap_or_else(|| "none".to_owned())),
             ("MEDIA_API_URL".to_owned(), base),
             ("MEDIA_API_KEY".to_owned(), set(key.is_some()).to_owned()),
         ];
@@ -67,10 +81,19 @@ impl Config {
         }
         Ok(Self {
             changes,
+            certificate,
             is_open: users.values().any(|user| user.is_open() && !user.is_local()),
             shown: rows.iter().map(|(name, value)| format!("{name}={value}\n")).collect(),
         })
     }
+}
+
+/// What was found; a problem joins the others.
+fn or_problem<T>(found: Result<Option<T>, String>, problems: &mut Vec<String>) -> Option<T> {
+    found.unwrap_or_else(|problem| {
+        problems.push(problem);
+        None
+    })
 }
 
 fn set(is_set: bool) -> &'static str {
@@ -211,6 +234,13 @@ mod tests {
                 "{problems}"
             );
         }
+        let open = ("ALLOW_OPEN", "1");
+        let problem = judge(&[open, ("DOMAIN", "live.example")]).unwrap_err();
+        assert!(
+            problem.starts_with("ALLOW_OPEN: ") && problem.contains("live.example"),
+            "{problem}"
+        );
+        judge(&[open, ("DOMAIN", "localhost")]).unwrap();
         let keyed = [
             everywhere,
             ("MTX_AUTHINTERNALUSERS_0_USER", "publisher"),
@@ -232,6 +262,8 @@ mod tests {
             ("MEDIA_API_KEY", ""),
             ("MTX_AUTHINTERNALUSERS_1_USER", "worker"),
             ("MTX_AUTHINTERNALUSERS_2_PASS_FILE", "/no/such/file"),
+            ("DOMAIN", "https://live.example"),
+            ("CERTIFICATES_DIR", "certificates"),
         ])
         .unwrap_err();
         for name in [
@@ -241,12 +273,14 @@ mod tests {
             "MEDIA_API_KEY",
             "MTX_AUTHINTERNALUSERS_1_PASS",
             "MTX_AUTHINTERNALUSERS_2_PASS_FILE",
+            "DOMAIN",
+            "CERTIFICATES_DIR",
         ] {
             assert!(
                 problems.lines().any(|line| line.starts_with(&format!("{name}: "))),
                 "{name} in {problems}"
             );
         }
-        assert_eq!(problems.lines().count(), 6, "{problems}");
+        assert_eq!(problems.lines().count(), 8, "{problems}");
     }
 }

@@ -1,4 +1,4 @@
-//! Becoming another program, with secrets from files in its environment.
+//! Becoming another program, with secrets from files and the certificate's place in its environment.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
@@ -11,6 +11,9 @@ use crate::vars::{Vars, both_set, read_file};
 
 /// Variables that end in `_FILE` by other people's conventions and are meant as paths.
 const PATHS: [&str; 2] = ["SSL_CERT_FILE", "NIX_SSL_CERT_FILE"];
+
+/// MediaMTX's setting for RTMPS: no, optional or strict.
+const ENCRYPTION: &str = "MTX_RTMPENCRYPTION";
 
 /// Becomes `program` (and its arguments); only files of names that start with one of `only` are read, all without any.
 /// Comes back only with a failure: 64 for bad variables, 127 for a program that cannot be run.
@@ -28,6 +31,16 @@ pub(crate) fn exec(vars: &Vars, only: &[String], program: &[OsString]) -> Result
     command.args(arguments);
     for Change { file_name, name, value } in config.changes {
         command.env_remove(file_name).env(name, value);
+    }
+    if let Some(wanted) = config.certificate {
+        let found = wanted.wait()?;
+        command
+            .env("MTX_RTMPSERVERCERT", found.chain)
+            .env("MTX_RTMPSERVERKEY", found.key);
+        if vars.text(ENCRYPTION).is_none() {
+            // The worker's own connection, inside, stays as it is.
+            command.env(ENCRYPTION, "optional");
+        }
     }
     let error = command.exec();
     Err(Failure {

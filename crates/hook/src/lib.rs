@@ -16,6 +16,7 @@
 //! The query of a publisher can hold credentials: it is sent, never shown.
 
 mod backoff;
+mod certificate;
 pub mod cli;
 mod config;
 mod event;
@@ -23,6 +24,7 @@ mod exec;
 mod health;
 mod post;
 mod recordings;
+mod signals;
 mod vars;
 
 use std::fmt;

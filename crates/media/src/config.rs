@@ -189,7 +189,7 @@ fn judge_mode(
             // What compose.yaml has for the other modes.
             let found = speech_url
                 .as_deref()
-                .filter(|urls| urls.split(',').any(is_of_this_network));
+                .filter(|urls| urls.split([',', ' ', '\n']).any(is_of_this_network));
             if speech_url.is_none() || found.is_some() {
                 check.problem(
                     "SPEECH_URL",

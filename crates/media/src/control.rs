@@ -241,7 +241,7 @@ pub struct SpeechStatus {
     pub host: Option<String>,
     /// The engine that really runs, as the service names it.
     pub engine: Option<String>,
-    /// Why it is away.
+    /// Why it is away, or why the list of hosts does not count.
     pub reason: Option<String>,
     /// Connections made.
     pub connects: u64,

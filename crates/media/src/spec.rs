@@ -84,7 +84,7 @@ pub struct Programme {
 pub struct Speech {
     /// `ws(s)://host[:port]`, in order of preference.
     pub urls: Vec<String>,
-    /// Read again at each connect; replaces `urls` when it can be read.
+    /// Read again at each connect and every second; replaces `urls` while what it says is a list.
     pub urls_file: Option<PathBuf>,
     /// Sent as bearer token.
     pub key: Option<String>,

@@ -42,6 +42,11 @@ pub struct Cli {
     /// Judge the configuration and stop: exit 0, or 64 with every problem.
     #[arg(long)]
     check_config: bool,
+    /// Before serving, fetch the models that the configuration names and that are not there yet, for a host that has nobody
+    /// to do it. A service that is on air never downloads.
+    #[cfg(feature = "models")]
+    #[arg(long)]
+    fetch_models: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -78,6 +83,13 @@ pub async fn run(cli: Cli, vars: Vars) -> anyhow::Result<ExitCode> {
     if cli.check_config {
         print!("{}", config::shown(&config));
         return Ok(ExitCode::SUCCESS);
+    }
+    #[cfg(feature = "models")]
+    if cli.fetch_models && config.engine == engine::Name::Cascade {
+        let fetched = models_cli::run(models_cli::Models::configured(), &vars).await?;
+        if fetched != ExitCode::SUCCESS {
+            return Ok(fetched);
+        }
     }
     serve(&config).await
 }

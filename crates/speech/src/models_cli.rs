@@ -26,6 +26,13 @@ pub(crate) enum Models {
     List(Which),
 }
 
+impl Models {
+    /// Fetching whatever the configuration names.
+    pub(crate) fn configured() -> Self {
+        Self::Fetch(Which::default())
+    }
+}
+
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Which {
     /// Names as `models list` shows them, such as whisper-base, opus-mt-en-es, madlad-400-3b, pocket-spanish.
@@ -42,6 +49,7 @@ struct Raw {
     hf_home: Option<String>,
     hf_token: Option<String>,
     speech_asr: Option<String>,
+    speech_device: Option<String>,
     speech_mt: Option<String>,
     speech_tts: Option<String>,
     speech_pairs: Option<String>,
@@ -88,11 +96,16 @@ impl Config {
             },
         );
         check.finish()?;
+        // As the engine chooses; `auto` may find either, and then says which model it misses.
+        let recogniser = match raw.speech_device.as_deref() {
+            Some("cuda" | "metal") => "whisper-large-v3-turbo",
+            _ => "whisper-base",
+        };
         Ok(Self {
             endpoint: endpoint.to_string(),
             cache: home.unwrap_or_default().join("hub"),
             token,
-            asr: raw.speech_asr.unwrap_or_else(|| "whisper-base".to_owned()),
+            asr: raw.speech_asr.unwrap_or_else(|| recogniser.to_owned()),
             mt: raw.speech_mt.unwrap_or_else(|| "opus-mt".to_owned()),
             tts: raw.speech_tts.unwrap_or_else(|| "pocket".to_owned()),
             pairs,

@@ -113,6 +113,54 @@ fn fetched_listed_verified_and_told_when_it_is_corrupt() {
     assert_eq!(setup.run(&["verify", "whisper-tiny"]).0, Some(0));
 }
 
+/// The service, started so that it fetches first, until it listens or ends.
+fn served(setup: &Setup) -> String {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_dragoman-speech"))
+        .env_clear()
+        .env("HF_HOME", setup.home.path())
+        .env("HF_ENDPOINT", &setup.hub.endpoint)
+        .envs([
+            ("SPEECH_LISTEN", "127.0.0.1:0"),
+            ("SPEECH_ENGINE", "cascade"),
+            ("SPEECH_DEVICE", "cpu"),
+            ("SPEECH_ASR", "whisper-tiny"),
+            ("SPEECH_MT", "command:cat"),
+            ("SPEECH_TTS", "command:cat"),
+        ])
+        .arg("--fetch-models")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    for line in BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok) {
+        said += &line;
+        said.push('\n');
+        if line.contains("listening") {
+            break;
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    said
+}
+
+#[test]
+fn a_service_that_fetches_first_downloads_once() {
+    let setup = Setup::new();
+    let said = served(&setup);
+    assert!(said.contains("listening") && said.contains("files downloaded"), "{said}");
+    assert!(setup.blob().exists());
+    let asked = setup.hub.downloads().len();
+    let said = served(&setup);
+    assert!(said.contains("listening") && said.contains("everything is there"), "{said}");
+    assert_eq!(setup.hub.downloads().len(), asked);
+
+    fs::remove_dir_all(setup.home.path().join("hub")).unwrap();
+    setup.hub.state().token = Some("nobody has it".into());
+    let said = served(&setup);
+    assert!(!said.contains("listening") && said.contains("whisper-tiny"), "{said}");
+}
+
 #[test]
 fn two_processes_at_once_download_once() {
     let setup = Setup::new();

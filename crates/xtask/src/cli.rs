@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{bench, checks, compile, demo, doctor, flake, images, install, needs::Scope, soak, up};
+use crate::{bench, checks, compile, demo, doctor, flake, images, install, needs::Scope, rehearse, soak, up};
 
 /// Exit code when a native library is missing and `--no-install` forbids installing it.
 const NOT_INSTALLED: u8 = 2;
@@ -42,6 +42,8 @@ enum Command {
     Flake(flake::Flake),
     /// Make the container images from this build, for this machine's Docker
     Images(images::Images),
+    /// Boot a streaming host in a container, publish to it, replace what it runs, and look for what breaks
+    Rehearse(rehearse::Rehearse),
     /// Everything that continuous integration runs, each step timed
     Ci(checks::Ci),
 }
@@ -92,6 +94,7 @@ pub fn run() -> ExitCode {
         Command::Doctor(doctor) => doctor.run(),
         Command::Flake(flake) => flake.run(),
         Command::Images(images) => images.run(),
+        Command::Rehearse(rehearse) => rehearse.run(),
         Command::Ci(ci) => ci.run(),
     };
     match outcome {

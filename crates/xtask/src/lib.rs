@@ -1,5 +1,5 @@
 //! Everything that a developer types: `cargo xtask up | publish | demo | test | bench | soak | doctor | flake | images |
-//! ci`.
+//! rehearse | ci`.
 //!
 //! It starts the product's own binaries as a user would and looks at them from outside, over sockets and `/proc`.
 //! It may not link a native library: it has to run, and to say what is missing, on a machine that has none of them.
@@ -27,6 +27,7 @@ mod needs;
 pub mod ports;
 mod process;
 mod ready;
+mod rehearse;
 pub mod secrets;
 mod soak;
 pub mod stack;

@@ -113,6 +113,7 @@ let
 in
 packages (
   [
+    "awscli2"
     "cacert"
     "caddy"
     "cargo-deny"

@@ -8,6 +8,8 @@ use dragoman_tests::material;
 use dragoman_tests::project::{Project, docker, figure};
 use xtask::secrets;
 
+use crate::tls::has_caddy;
+
 /// Where our own files are; the rest are this system's libraries. Programs are built from the repository, which a test of
 /// its own looks at.
 const OURS: [&str; 3] = ["bin", "etc", "share"];
@@ -16,9 +18,14 @@ const SHELLS: [&str; 4] = ["sh", "bash", "dash", "busybox"];
 #[test]
 #[ignore = "wants a Docker engine: cargo xtask test --docker"]
 fn no_image_holds_a_secret() -> Result<()> {
-    let project = Project::new()?;
+    let mut project = Project::new()?;
+    let mut services = vec!["media", "mediamtx", "speech"];
+    if has_caddy("compose: secrets in Caddy's image") {
+        project.set("COMPOSE_PROFILES", "tls");
+        services.push("caddy");
+    }
     project.run(&["up", "--no-start"])?;
-    for service in ["media", "mediamtx", "speech"] {
+    for service in services {
         let container = project.inspect(service)?;
         let id = container["Id"].as_str().context("a container without an id")?;
         let dir = tempfile::tempdir()?;

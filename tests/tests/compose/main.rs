@@ -9,6 +9,7 @@ mod images;
 mod modes;
 mod orchestrator;
 mod restarts;
+mod tls;
 mod two_streams;
 mod volumes;
 mod wrong;

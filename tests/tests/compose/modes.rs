@@ -111,7 +111,7 @@ fn gpu_is_the_same_services_on_another_image() -> Result<()> {
 }
 
 /// Whether our own router is in MediaMTX's image.
-fn stands_in() -> Result<bool> {
+pub(crate) fn stands_in() -> Result<bool> {
     let image = concat!("dragoman-mediamtx:", env!("CARGO_PKG_VERSION"));
     let entrypoint = material::run(&mut docker(&[
         "image",

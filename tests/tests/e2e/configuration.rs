@@ -11,13 +11,16 @@ const PROGRAMS: [&str; 4] = ["dragoman-media", "dragoman-speech", "dragoman-hook
 const SERVICES: [&str; 2] = ["dragoman-media", "dragoman-speech"];
 /// MediaMTX's own settings; it reads any of them from `MTX_<SETTING>`.
 const OF_MEDIAMTX: &str = "MTX_";
+/// Read from `.env` by compose itself.
+const OF_COMPOSE: &str = "COMPOSE_PROFILES";
 /// Read by what is in the images beside our programs: libraries, the container's runtime, Caddy.
-const OF_OTHERS: [&str; 14] = [
+const OF_OTHERS: [&str; 15] = [
     "PATH",
     "HOME",
     "SSL_CERT_FILE",
     "XDG_DATA_HOME",
     "XDG_CONFIG_HOME",
+    "TLS_UPSTREAM",
     "LD_LIBRARY_PATH",
     "NVIDIA_VISIBLE_DEVICES",
     "NVIDIA_DRIVER_CAPABILITIES",
@@ -56,7 +59,10 @@ fn the_example_has_every_variable_and_no_other() -> Result<()> {
     let missing: Vec<&String> = read.iter().chain(&outside).filter(|name| !listed(name)).collect();
     ensure!(missing.is_empty(), "not in .env.example: {missing:?}");
     let known = |name: &String| {
-        read.contains(variables::subject(name, &read)) || outside.contains(name) || name.starts_with(OF_MEDIAMTX)
+        read.contains(variables::subject(name, &read))
+            || outside.contains(name)
+            || name.starts_with(OF_MEDIAMTX)
+            || name == OF_COMPOSE
     };
     let unknown: Vec<&String> = example.iter().filter(|name| !known(name)).collect();
     ensure!(unknown.is_empty(), "in .env.example and read by nobody: {unknown:?}");

@@ -28,6 +28,8 @@ mod speech_key;
 mod speech_killed;
 mod speech_lossy;
 mod speech_moved;
+mod speech_proxied;
+mod speech_replaced;
 mod speech_restarted;
 mod speech_slow;
 mod speech_unreachable;

@@ -1,4 +1,4 @@
-//! A file as the value of a parameter.
+//! A file as the values of parameters.
 
 use std::io::{Read, Write};
 
@@ -8,6 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 
 /// What the parameter store takes for one value, in bytes.
 pub const MAX_PARAMETER: usize = 8192;
+/// What it takes of the free tier.
+const PART: usize = 4096;
+/// They are sorted by name: a digit each.
+const MAX_PARTS: usize = 10;
 
 /// What is taken of a packed file, in bytes; none of ours is near.
 const MAX_FILE: u64 = 1 << 20;
@@ -19,14 +23,28 @@ pub fn pack(text: &str) -> Result<String> {
         .operating_system(255)
         .write(Vec::new(), flate2::Compression::best());
     packed.write_all(text.as_bytes()).context("cannot pack a file")?;
-    let value = STANDARD.encode(packed.finish().context("cannot pack a file")?);
-    if value.len() > MAX_PARAMETER {
+    Ok(STANDARD.encode(packed.finish().context("cannot pack a file")?))
+}
+
+/// A packed file in parts that a parameter takes, `name/0`, `name/1` and so on. Parts of different versions do not go
+/// together: what they would be unpacked to has another checksum than gzip wrote down.
+pub fn parts(name: &str, text: &str) -> Result<Vec<(String, String)>> {
+    let value = pack(text)?;
+    let count = value.len().div_ceil(PART);
+    if count > MAX_PARTS {
         bail!(
-            "a packed file is {} bytes, a parameter takes {MAX_PARAMETER}",
-            value.len()
+            "{name} is {} bytes when packed, at most {} fit",
+            value.len(),
+            PART * MAX_PARTS
         );
     }
-    Ok(value)
+    // Base64 is ASCII: any place is one to cut at.
+    Ok(value
+        .as_bytes()
+        .chunks(PART)
+        .enumerate()
+        .map(|(index, part)| (format!("{name}/{index}"), String::from_utf8_lossy(part).into_owned()))
+        .collect())
 }
 
 /// The text again.
@@ -51,7 +69,9 @@ mod tests {
         fn a_text_comes_back_and_is_packed_the_same_twice(text in "\\PC{0,400}") {
             let value = pack(&text).unwrap();
             prop_assert_eq!(&value, &pack(&text).unwrap());
-            prop_assert_eq!(unpack(&value).unwrap(), text);
+            prop_assert_eq!(&unpack(&value).unwrap(), &text);
+            let joined: String = parts("a", &text).unwrap().into_iter().map(|(_, part)| part).collect();
+            prop_assert_eq!(joined, value);
         }
     }
 
@@ -63,8 +83,11 @@ mod tests {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             char::from(b'!' + (state >> 24) as u8 % 90)
         };
-        let noise: String = (0..20_000).map(|_| next()).collect();
-        assert!(pack(&noise).unwrap_err().to_string().contains("8192"));
+        let noise: String = (0..60_000).map(|_| next()).collect();
+        assert!(parts("a", &noise).unwrap_err().to_string().contains("40960"));
+        let cut = parts("a", &noise[..20_000]).unwrap();
+        assert!(cut.len() > 3 && cut.iter().all(|(_, part)| part.len() <= PART));
+        assert_eq!(cut[1].0, "a/1");
         assert!(unpack("!").is_err() && unpack("AAAA").is_err());
     }
 }

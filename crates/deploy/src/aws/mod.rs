@@ -16,7 +16,7 @@ mod volume;
 mod wait;
 
 pub use client::{Aws, Identity, Refused};
-pub use files::{MAX_PARAMETER, pack, unpack};
+pub use files::{MAX_PARAMETER, pack, parts, unpack};
 pub use parameters::{Kind, Parameter};
 pub use release::{HostState, Release};
 pub use stack::{Change, Deployed, Plan, Stack};

@@ -83,12 +83,18 @@ impl Aws {
     /// Deletes all below `prefix`; how many.
     pub fn delete_parameters(&self, prefix: &str) -> Result<usize> {
         let names: Vec<String> = self.parameters(prefix, false)?.into_keys().collect();
+        self.delete_named(prefix, &names)?;
+        Ok(names.len())
+    }
+
+    /// Deletes these below `prefix`.
+    pub fn delete_named(&self, prefix: &str, names: &[String]) -> Result<()> {
         for names in names.chunks(DELETED_AT_ONCE) {
             let full: Vec<String> = names.iter().map(|name| format!("{prefix}/{name}")).collect();
             self.call("ssm delete-parameters", &json!({ "Names": full }))
                 .with_context(|| format!("cannot delete the parameters below {prefix}"))?;
         }
-        Ok(names.len())
+        Ok(())
     }
 
     /// What the host of the deployment `name` last said of itself; `None` while it has said nothing.

@@ -87,6 +87,12 @@ pub struct HostState {
     /// Why not, or why the release was not taken.
     #[serde(default)]
     pub problem: Option<String>,
+    /// What a change that is not made yet waits for.
+    #[serde(default)]
+    pub waiting: Option<String>,
+    /// The first 12 digits of the SHA-256 of the list of speech hosts that is in use.
+    #[serde(default)]
+    pub speech: Option<String>,
     /// As `GET /capacity` answers.
     #[serde(default)]
     pub capacity: Option<Value>,

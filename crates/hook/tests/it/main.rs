@@ -4,7 +4,8 @@
 
 mod peer;
 
-use std::process::{Child, Command, Output, Stdio};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use peer::Peer;
@@ -304,4 +305,46 @@ fn check_config_says_all_that_exec_would_refuse() {
         (Some(0), &b"ran\n"[..])
     );
     assert!(stderr(&output).starts_with("dragoman-hook: open: "));
+}
+
+/// `exec` for a MediaMTX that is to serve RTMPS, and the line with which it says that it waits.
+fn waiting(dir: &std::path::Path) -> (Child, String, BufReader<ChildStderr>) {
+    let vars = [("DOMAIN", "live.example"), ("CERTIFICATES_DIR", dir.to_str().unwrap())];
+    let mut child = hook(&["exec", "--only", "MTX_", "--", "/usr/bin/env"], &vars)
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert!(line.contains("live.example: no certificate in "), "{line}");
+    (child, line, said)
+}
+
+#[test]
+fn exec_waits_for_the_certificate_and_hands_it_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (child, line, _said) = waiting(dir.path());
+    let issued = dir.path().join("caddy/certificates/issuer/live.example");
+    assert!(line.contains(dir.path().to_str().unwrap()), "{line}");
+    std::fs::create_dir_all(&issued).unwrap();
+    for file in ["live.example.key", "live.example.crt"] {
+        std::fs::write(issued.join(file), "-----BEGIN X-----\n-----END X-----\n").unwrap();
+    }
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let chain = format!("MTX_RTMPSERVERCERT={}", issued.join("live.example.crt").display());
+    let key = format!("MTX_RTMPSERVERKEY={}", issued.join("live.example.key").display());
+    for line in ["MTX_RTMPENCRYPTION=optional", &chain, &key] {
+        assert!(shown.lines().any(|shown| shown == line), "{line} in {shown}");
+    }
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_certificate() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut child, _line, _said) = waiting(dir.path());
+    let pid = child.id().to_string();
+    Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
 }

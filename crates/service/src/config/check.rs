@@ -237,10 +237,11 @@ impl Check {
         self.parse(name, raw, NO_URL.clone(), &expected, |text| parse::url(text, schemes))
     }
 
-    /// A comma-separated list of URLs with one of `schemes`; `default` is written as the variable would be.
+    /// A list of URLs with one of `schemes`, separated by commas, blanks or lines; `default` is written as the variable would be.
     pub fn urls(&mut self, name: &str, raw: Option<String>, default: &str, schemes: &[&str]) -> Vec<Url> {
         let expected = format!("URLs that start with {}, separated by commas", schemes_text(schemes));
-        self.list(name, raw, default, &expected, |text| parse::url(text, schemes))
+        let raw = raw.or_else(|| Some(default.to_owned()));
+        self.parse(name, raw, Vec::new(), &expected, |text| parse::urls(text, schemes).ok())
     }
 
     /// Remembers that `variable`, which is for `name`, is set to nothing: as good as not set, unless it is a secret.

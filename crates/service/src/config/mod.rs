@@ -15,7 +15,7 @@ use std::process::ExitCode;
 pub use check::{Check, ConfigError, Problem};
 pub use mode::Mode;
 pub use secret::Secret;
-pub use vars::{Vars, variables};
+pub use vars::{Vars, read_file, variables};
 
 /// The exit code of a start with bad configuration (`EX_USAGE` of sysexits).
 pub const EXIT_CODE: u8 = 64;

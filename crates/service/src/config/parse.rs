@@ -72,6 +72,16 @@ pub fn url(text: &str, schemes: &[&str]) -> Option<Url> {
     (hosted && schemes.contains(&url.scheme())).then_some(url)
 }
 
+/// URLs with a host and one of `schemes`, separated by commas, blanks or lines; else the number of the first that is none,
+/// which is 1 where there are none at all.
+pub fn urls(text: &str, schemes: &[&str]) -> Result<Vec<Url>, usize> {
+    let items = text
+        .split(|c: char| c == ',' || c.is_whitespace())
+        .filter(|item| !item.is_empty());
+    let urls: Result<Vec<Url>, usize> = (1..).zip(items).map(|(n, item)| url(item, schemes).ok_or(n)).collect();
+    urls.and_then(|urls| if urls.is_empty() { Err(1) } else { Ok(urls) })
+}
+
 /// A BCP-47 tag in lower case (`en`, `pt-br`, `zh-hant`): a language of two or three letters, then subtags.
 #[must_use]
 pub fn language(text: &str) -> Option<String> {
@@ -133,6 +143,14 @@ mod tests {
         assert!(url("ws://127.0.0.1:8090", &["ws", "wss"]).is_some());
         assert_eq!(url("http://127.0.0.1", &["ws"]), None);
         assert_eq!(url("rtmp:///live", &["rtmp"]), None);
+        let text = |text: &str| {
+            urls(text, &["ws", "wss"]).map(|urls| urls.iter().map(Url::to_string).collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(
+            text("ws://a, WSS://b:443\r\nws://c\n"),
+            Ok("ws://a/ wss://b/ ws://c/".to_owned())
+        );
+        assert_eq!((text("ws://a http://b"), text(" ,\n")), (Err(2), Err(1)));
         assert_eq!(list("es, fr", language), Some(vec!["es".to_owned(), "fr".to_owned()]));
         assert_eq!(list("es,,fr", language), None);
         assert_eq!(list("", language), None);

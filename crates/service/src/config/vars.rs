@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::de::value::Error as Stop;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
@@ -97,7 +97,8 @@ impl Vars {
     }
 }
 
-fn read_file(path: &PathBuf) -> Result<String, String> {
+/// The text of a file that a `_FILE` variable names, trimmed; else why there is none.
+pub fn read_file(path: &Path) -> Result<String, String> {
     let file = fs::File::open(path).map_err(|error| error.to_string())?;
     let mut text = String::new();
     // What it says of its size is not asked: a device says 0 and never ends.

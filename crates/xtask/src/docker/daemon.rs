@@ -17,6 +17,7 @@ const NEEDS: &[Need] = &[
     program(&"docker", "runs the images", &["docker.io"]),
     program(&"dockerd", "runs the images", &["docker.io"]),
     program(&"iptables", "makes the containers' networks", &["iptables"]),
+    program(&"curl", "asks over TLS", &["curl"]),
     program(
         &"/etc/ssl/certs/ca-certificates.crt",
         "what the images trust",

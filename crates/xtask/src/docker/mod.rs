@@ -4,6 +4,8 @@ mod daemon;
 mod plugin;
 pub(crate) mod suite;
 
+pub(crate) use self::plugin::archive;
+
 use std::path::PathBuf;
 use std::process::Command;
 

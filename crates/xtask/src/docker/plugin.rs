@@ -30,7 +30,7 @@ pub(super) fn fetch() -> Result<PathBuf> {
     }
     eprintln!("there is no `docker compose`: taking it from Debian {RELEASE}");
     let dir = tempfile::tempdir().context("cannot make a directory")?;
-    let archive = debian(&sources())?;
+    let archive = archive()?;
     let lists = dir.path().join("lists/partial");
     fs::create_dir_all(&lists)?;
     let source = dir.path().join("one.sources");
@@ -67,6 +67,11 @@ pub(super) fn fetch() -> Result<PathBuf> {
     fs::create_dir_all(config.join("cli-plugins"))?;
     fs::copy(&program, &target).with_context(|| format!("cannot write {}", target.display()))?;
     Ok(config)
+}
+
+/// Debian's archive that this machine's apt is set up with.
+pub(crate) fn archive() -> Result<String> {
+    debian(&sources())
 }
 
 /// What apt is set up with: both forms that it knows.

@@ -202,7 +202,9 @@ fn secret(lookup: &compose::Lookup<'_>, name: &str) -> Option<String> {
 
 fn hosts(lookup: &compose::Lookup<'_>, key: Option<&str>) -> Vec<(String, split::Said)> {
     let urls = secret(lookup, "SPEECH_URL").unwrap_or_default();
-    let urls = urls.split(',').map(str::trim).filter(|url| !url.is_empty());
+    let urls = urls
+        .split(|c: char| c == ',' || c.is_whitespace())
+        .filter(|url| !url.is_empty());
     urls.map(|url| {
         // A user part is not shown.
         let shown = url.split_once('@').map_or(url, |(_, host)| host).to_owned();

@@ -6,10 +6,10 @@ use serde_json::{Map, Value};
 
 const LINUX: [&str; 2] = ["x86_64-linux", "aarch64-linux"];
 const SYSTEMS: [&str; 4] = ["x86_64-linux", "aarch64-linux", "x86_64-darwin", "aarch64-darwin"];
-const PROGRAMS: [&str; 6] = ["media", "speech", "hook", "router", "probe", "xtask"];
+const PROGRAMS: [&str; 7] = ["media", "speech", "hook", "router", "probe", "deploy", "xtask"];
 const IMAGES: [&str; 4] = ["media", "speech", "mediamtx", "caddy"];
 const CAPABILITIES: [&str; 3] = ["80", "90", "120"];
-const APPS: [&str; 6] = ["demo", "load", "up", "verify-images", "join-images", "doctor"];
+const APPS: [&str; 7] = ["demo", "deploy", "load", "up", "verify-images", "join-images", "doctor"];
 const CHECKS: [&str; 7] = ["clippy", "rustfmt", "nextest", "doctest", "doc", "deny", "nixfmt"];
 const LABELS: [&str; 6] = ["title", "description", "source", "version", "revision", "licenses"];
 /// Parts of the names of variables that hold secrets.

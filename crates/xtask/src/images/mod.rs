@@ -4,6 +4,7 @@
 //! not see a difference; inside are the binaries of this build with what they load from this very system. They are for
 //! trying and testing: nobody else can build the same bytes.
 
+mod caddy;
 mod closure;
 mod recipe;
 
@@ -26,6 +27,9 @@ use crate::stack;
 pub(crate) struct Images {
     #[command(flatten)]
     starting: Starting,
+    /// Also the one of the compose file's profile `tls`: Caddy from the PATH, or from apt's package
+    #[arg(long)]
+    tls: bool,
 }
 
 impl Images {
@@ -33,27 +37,40 @@ impl Images {
         let docker = Docker::running()?;
         self.starting.ensure_binaries(true)?;
         make(&docker)?;
+        if self.tls {
+            make_caddy(&docker)?;
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Makes every image from the binaries beside this program; the tag is the version, as the flake's.
+/// Makes every image of `docker compose up` from the binaries beside this program; the tag is the version, as the flake's.
 pub(crate) fn make(docker: &Docker) -> Result<()> {
     ensure!(
         cfg!(target_os = "linux"),
         "images hold Linux programs, which only Linux builds here; `nix run .#load` builds them on a Linux builder"
     );
     for recipe in recipe::all()? {
-        let started = Instant::now();
-        let image = format!("{}:{}", recipe.name, env!("CARGO_PKG_VERSION"));
-        let dir = tempfile::tempdir().context("cannot make a directory")?;
-        let archive = dir.path().join("image.tar");
-        pack(&recipe, dir.path(), &archive)?;
-        let megabytes = fs::metadata(&archive)?.len() / 1_000_000;
-        import(docker, &recipe, &archive, &image)?;
-        let seconds = started.elapsed().as_secs_f64();
-        println!("{image}  {megabytes} MB, {seconds:.1} s  {}", recipe.note);
+        make_one(docker, &recipe)?;
     }
+    Ok(())
+}
+
+/// Makes the image of the profile `tls`.
+pub(crate) fn make_caddy(docker: &Docker) -> Result<()> {
+    make_one(docker, &recipe::caddy(caddy::find()?)?)
+}
+
+fn make_one(docker: &Docker, recipe: &Recipe) -> Result<()> {
+    let started = Instant::now();
+    let image = format!("{}:{}", recipe.name, env!("CARGO_PKG_VERSION"));
+    let dir = tempfile::tempdir().context("cannot make a directory")?;
+    let archive = dir.path().join("image.tar");
+    pack(recipe, dir.path(), &archive)?;
+    let megabytes = fs::metadata(&archive)?.len() / 1_000_000;
+    import(docker, recipe, &archive, &image)?;
+    let seconds = started.elapsed().as_secs_f64();
+    println!("{image}  {megabytes} MB, {seconds:.1} s  {}", recipe.note);
     Ok(())
 }
 

@@ -15,6 +15,7 @@ const AUTHORITIES: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/
 const CA_BUNDLE: &str = "etc/ssl/certs/ca-bundle.crt";
 /// The one list of plugins.
 const PLUGINS: &str = "nix/gstreamer.nix";
+const CADDYFILE: &str = "nix/Caddyfile";
 
 /// One image.
 #[derive(Debug)]
@@ -70,9 +71,43 @@ impl Recipe {
     }
 }
 
-/// Every image.
+/// Every image that `docker compose up` runs.
 pub(super) fn all() -> Result<Vec<Recipe>> {
     Ok(vec![mediamtx()?, media()?, speech()?])
+}
+
+/// The image of the compose file's profile `tls`, with this Caddy.
+pub(super) fn caddy(program: PathBuf) -> Result<Recipe> {
+    Ok(Recipe {
+        name: "dragoman-caddy",
+        note: "(Caddy as this system has it)",
+        programs: vec![program, stack::binary("dragoman-hook")?],
+        loads: Vec::new(),
+        files: vec![
+            authorities()?,
+            ("share/dragoman/Caddyfile", stack::repository().join(CADDYFILE)),
+        ],
+        entrypoint: words(&[
+            "/bin/dragoman-hook",
+            "exec",
+            "--only",
+            "CADDY_",
+            "--",
+            "/bin/caddy",
+            "run",
+            "--adapter",
+            "caddyfile",
+            "--config",
+            "/share/dragoman/Caddyfile",
+        ]),
+        health: vec!["/bin/dragoman-hook", "health", "http://127.0.0.1:2020/healthz"],
+        env: vec![
+            ("XDG_DATA_HOME", "/data".to_owned()),
+            ("XDG_CONFIG_HOME", "/tmp".to_owned()),
+        ],
+        ports: vec!["80/tcp", "443/tcp"],
+        volumes: vec!["/data"],
+    })
 }
 
 fn authorities() -> Result<(&'static str, PathBuf)> {
@@ -152,7 +187,7 @@ fn mediamtx() -> Result<Recipe> {
         entrypoint: Vec::new(),
         health: vec!["/bin/dragoman-hook", "health", "http://127.0.0.1:9997/v3/info"],
         env: Vec::new(),
-        ports: vec!["1935/tcp", "8554/tcp", "8888/tcp", "8890/udp", "9997/tcp"],
+        ports: vec!["1935/tcp", "1936/tcp", "8554/tcp", "8888/tcp", "8890/udp", "9997/tcp"],
         volumes: vec!["/recordings"],
     };
     let Some(program) = needs::on_path("mediamtx") else {
@@ -189,6 +224,7 @@ fn mediamtx() -> Result<Recipe> {
         env: [
             ("MTX_MOQ", "no"),
             ("MTX_RTMPADDRESS", ":1935"),
+            ("MTX_RTMPSADDRESS", ":1936"),
             ("MTX_RTSPADDRESS", ":8554"),
             ("MTX_SRTADDRESS", ":8890"),
             ("MTX_HLSADDRESS", ":8888"),
@@ -248,10 +284,14 @@ mod tests {
     fn the_flakes_images_say_the_same() {
         let flake = std::fs::read_to_string(stack::repository().join("nix/images.nix")).unwrap();
         let stand_in = ["GST_PLUGIN_SYSTEM_PATH_1_0"];
-        for recipe in [media(), speech(), mediamtx()] {
+        for recipe in [media(), speech(), mediamtx(), caddy("caddy".into())] {
             let Ok(recipe) = recipe else { continue };
             for (name, value) in recipe.env.iter().filter(|(name, _)| !stand_in.contains(name)) {
                 assert!(flake.contains(&format!("{name} = \"{value}\"")), "{name}={value}");
+            }
+            let mut words = recipe.entrypoint.iter().filter(|word| !word.starts_with("/share/"));
+            if recipe.entrypoint[0] == "/bin/dragoman-hook" {
+                assert!(words.all(|word| flake.contains(&format!("\"{word}\""))), "{recipe:?}");
             }
             let quoted = recipe.ports.iter().chain(&recipe.volumes).chain(&recipe.health);
             for word in quoted {

@@ -4,6 +4,7 @@
 //!     ┌──────── loss: the same host with the token, else the next one ────────┐
 //!     ▼                                                                       │
 //!  dialling ──upgrade──▶ joining ──ready──▶ serving ──draining──▶ serving, and the next one is dialled
+//!                                              └─not listed any more─▶┘
 //!                                                                             │ the next one is ready
 //!                                           leaving ◀─`end` after an utterance┘
 //!                                        (finishes its dubs)
@@ -14,6 +15,8 @@
 
 pub(crate) mod backlog;
 mod connection;
+mod dial;
+mod list;
 mod record;
 mod search;
 mod session;
@@ -21,7 +24,6 @@ mod succession;
 #[cfg(test)]
 mod tests;
 
-use std::pin::Pin;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,7 +35,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
 use self::backlog::{Backlog, Piece};
-use self::connection::{Connection, Incoming, Numbered};
+use self::connection::{Incoming, Numbered};
+use self::dial::{Dialling, answer};
 use self::record::Record;
 use self::search::Search;
 use self::session::{Heard, Session};
@@ -66,6 +69,8 @@ pub(crate) struct Client {
     incoming: mpsc::Sender<Numbered>,
     backlog: Backlog,
     search: Search,
+    /// What is wrong with the list of hosts.
+    list_problem: Option<String>,
     dialling: Option<Dialling>,
     /// The session that is not ready yet.
     joining: Option<Session>,
@@ -84,12 +89,6 @@ pub(crate) struct Client {
     end: Option<Ending>,
     /// The last host has finished.
     is_done: bool,
-}
-
-/// An upgrade that is under way.
-struct Dialling {
-    url: String,
-    open: Pin<Box<dyn Future<Output = Result<Connection, connection::Error>> + Send>>,
 }
 
 struct Resume {
@@ -148,6 +147,7 @@ impl Client {
             status: status.clone(),
             incoming,
             backlog: Backlog::default(),
+            list_problem: None,
             dialling: None,
             joining: None,
             serving: None,
@@ -191,7 +191,10 @@ impl Client {
                 Some((number, message)) = messages.recv() => self.hear(number, message),
                 dialled = answer(&mut self.dialling), if self.dialling.is_some() => self.dialled(dialled),
                 fed = self.feed.recv(), if self.end.is_none() => self.take(fed),
-                Some(urls) = self.updates.recv(), if !self.updates.is_closed() => self.search.replace(urls),
+                Some(urls) = self.updates.recv(), if !self.updates.is_closed() => {
+                    let news = self.search.replace(&urls);
+                    self.listed(news);
+                }
                 _ = status.tick() => self.say_status(),
                 _ = look.tick() => self.look(),
                 permit = reserve(outgoing, self.next_send), if can_send => match permit {
@@ -215,70 +218,6 @@ impl Client {
         let Some(end) = &self.end else { return false };
         let is_given_up = self.serving.is_none() && end.since.elapsed() > LAST_SEARCH;
         self.leaving.is_empty() && (self.is_done || is_given_up)
-    }
-
-    fn wants_host(&self) -> bool {
-        let is_served = self
-            .serving
-            .as_ref()
-            .is_some_and(|s| !s.is_draining() || self.end.is_some());
-        self.dialling.is_none() && self.joining.is_none() && !is_served && !self.is_done
-    }
-
-    /// Tries a host when one is wanted: the one with our token while it holds, else the next of the list.
-    fn dial(&mut self) {
-        if !self.wants_host() || !self.search.is_due(Instant::now()) {
-            return;
-        }
-        let known = self.resume.as_ref().map(|r| r.record.url.as_str());
-        let Some(url) = self.search.pick(known) else {
-            self.search.refused();
-            return self.show(|s| s.reason = Some("no speech host is named".to_owned()));
-        };
-        if known.is_some_and(|known| known != url) {
-            self.forget_lost();
-        }
-        let mut start = self.spec.clone();
-        start.from_ns = self.first_needed().ns();
-        if let Some(Resume { record, .. }) = &self.resume {
-            start.resume = Some(record.token.clone());
-            start.have = Some(record.have(&self.pacer_report()));
-        }
-        self.next_number += 1;
-        let open = Connection::open(
-            self.next_number,
-            url.clone(),
-            self.key.clone(),
-            start,
-            self.incoming.clone(),
-        );
-        self.dialling = Some(Dialling {
-            url,
-            open: Box::pin(open),
-        });
-    }
-
-    fn dialled(&mut self, answer: Result<Connection, connection::Error>) {
-        let Some(Dialling { url, .. }) = self.dialling.take() else {
-            return;
-        };
-        match answer {
-            Ok(connection) => self.joining = Some(Session::begin(connection, url)),
-            Err(error) => self.refused(&url, &error.to_string()),
-        }
-    }
-
-    /// Media time from which a host that does not know us has to hear the source.
-    fn first_needed(&self) -> Pts {
-        let known = self
-            .resume
-            .as_ref()
-            .map(|r| &r.record)
-            .or(self.serving.as_ref().and_then(Session::record));
-        let settled = known.map_or(self.settled, Record::settled);
-        let floor = self.pacer_report().playhead - self.max_stale;
-        let oldest = self.backlog.oldest().unwrap_or(Pts::ZERO);
-        settled.max(floor).max(oldest).max(Pts::ZERO)
     }
 
     fn pacer_report(&self) -> Report {
@@ -390,6 +329,8 @@ impl Client {
     /// Looks for connections that are dead without saying so, and says what found no room.
     fn look(&mut self) {
         let now = Instant::now();
+        let news = self.search.look(now, false);
+        self.listed(news);
         self.serving
             .iter_mut()
             .chain(&mut self.leaving)
@@ -428,14 +369,6 @@ impl Client {
     fn show_dropped(&self) {
         let dropped = self.backlog.dropped_samples();
         self.show(|s| s.dropped_samples = dropped);
-    }
-}
-
-/// How the upgrade that is under way has gone.
-async fn answer(dialling: &mut Option<Dialling>) -> Result<Connection, connection::Error> {
-    match dialling {
-        Some(dialling) => dialling.open.as_mut().await,
-        None => std::future::pending().await,
     }
 }
 

@@ -1,9 +1,8 @@
 //! Which host is tried next, and when.
 
-use std::path::PathBuf;
-
 use tokio::time::{Duration, Instant};
 
+use super::list::{List, News};
 use crate::spec::Speech;
 
 /// Between two rounds through the list of hosts, or two losses in a row: doubled from the first to the last.
@@ -13,8 +12,7 @@ const STEADY: Duration = Duration::from_secs(5);
 
 /// See the module.
 pub(super) struct Search {
-    urls: Vec<String>,
-    file: Option<PathBuf>,
+    list: List,
     next: usize,
     /// Hosts that were tried in this round.
     tried: usize,
@@ -26,10 +24,8 @@ pub(super) struct Search {
 
 impl Search {
     pub(super) fn new(speech: &Speech) -> Self {
-        let (urls, file) = (speech.urls.clone(), speech.urls_file.clone());
         Self {
-            urls,
-            file,
+            list: List::new(speech),
             next: 0,
             tried: 0,
             losses: 0,
@@ -38,11 +34,28 @@ impl Search {
         }
     }
 
-    /// Another list, which is tried at once.
-    pub(super) fn replace(&mut self, urls: Vec<String>) {
-        self.urls = urls;
-        (self.next, self.tried) = (0, 0);
-        self.at = Instant::now();
+    /// Another list by the control channel.
+    pub(super) fn replace(&mut self, urls: &[String]) -> News {
+        let news = self.list.replace(&urls.join("\n"));
+        self.begin_anew(news)
+    }
+
+    /// Reads the file of the list, if it has one and it is time for that, or where `is_needed` for a connect.
+    pub(super) fn look(&mut self, now: Instant, is_needed: bool) -> News {
+        if !is_needed && !self.list.is_due(now) {
+            return News::Nothing;
+        }
+        let news = self.list.look();
+        self.begin_anew(news)
+    }
+
+    /// Another list is tried from its first and at once.
+    fn begin_anew(&mut self, news: News) -> News {
+        if news == News::Hosts {
+            (self.next, self.tried) = (0, 0);
+            (self.retry, self.at) = (RETRY[0], Instant::now());
+        }
+        news
     }
 
     pub(super) fn is_due(&self, now: Instant) -> bool {
@@ -50,20 +63,22 @@ impl Search {
     }
 
     /// The list of hosts as it is now.
-    pub(super) fn hosts(&self) -> Vec<String> {
-        let text = self.file.as_ref().and_then(|path| std::fs::read_to_string(path).ok());
-        let listed = text.map(|text| list_of(&text)).filter(|urls| !urls.is_empty());
-        listed.unwrap_or_else(|| self.urls.clone())
+    pub(super) fn hosts(&self) -> &[String] {
+        self.list.urls()
+    }
+
+    pub(super) fn lists(&self, url: &str) -> bool {
+        self.hosts().iter().any(|host| host == url)
     }
 
     /// The host to try: `known` while it is listed, else the next one; `None` when there is none at all.
     pub(super) fn pick(&mut self, known: Option<&str>) -> Option<String> {
-        let mut hosts = self.hosts();
+        let hosts = self.list.urls();
         if let Some(index) = hosts.iter().position(|host| Some(host.as_str()) == known) {
             self.next = index;
         }
         self.next %= hosts.len().max(1);
-        (self.next < hosts.len()).then(|| hosts.swap_remove(self.next))
+        hosts.get(self.next).cloned()
     }
 
     /// The host that was picked does not serve us.
@@ -106,14 +121,6 @@ impl Search {
         self.at = Instant::now() + self.retry;
         self.retry = (self.retry * 2).min(RETRY[1]);
     }
-}
-
-/// A list of hosts: separated by commas, blanks or lines.
-fn list_of(text: &str) -> Vec<String> {
-    text.split([',', ' ', '\n', '\r', '\t'])
-        .filter(|u| !u.is_empty())
-        .map(str::to_owned)
-        .collect()
 }
 
 #[cfg(test)]
@@ -170,19 +177,19 @@ mod tests {
 
     #[tokio::test]
     async fn the_known_host_is_tried_while_it_is_listed() {
-        let mut search = search(&["a", "b", "c"]);
-        assert_eq!(search.pick(Some("b")).as_deref(), Some("b"));
+        let mut search = search(&["ws://a", "ws://b", "ws://c"]);
+        assert_eq!(search.pick(Some("ws://b")).as_deref(), Some("ws://b"));
         search.refused();
-        assert_eq!(search.pick(None).as_deref(), Some("c"), "the one after it");
-        search.pass_over("c");
-        assert_eq!(search.pick(Some("gone")).as_deref(), Some("a"));
-        search.replace(Vec::new());
-        assert_eq!(search.pick(Some("a")), None);
-    }
-
-    #[test]
-    fn a_list_is_separated_by_almost_anything() {
-        assert_eq!(list_of("ws://a, ws://b\r\nws://c\n"), ["ws://a", "ws://b", "ws://c"]);
-        assert!(list_of(" \n").is_empty());
+        assert_eq!(search.pick(None).as_deref(), Some("ws://c"), "the one after it");
+        search.pass_over("ws://c");
+        assert_eq!(search.pick(Some("gone")).as_deref(), Some("ws://a"));
+        assert!(matches!(search.replace(&[]), News::Bad(_)));
+        assert_eq!(
+            search.pick(Some("ws://b")).as_deref(),
+            Some("ws://b"),
+            "no list is no change"
+        );
+        assert_eq!(search.replace(&["ws://d".to_owned()]), News::Hosts);
+        assert_eq!(search.pick(Some("ws://b")).as_deref(), Some("ws://d"));
     }
 }

@@ -20,7 +20,10 @@ impl Client {
     pub(super) fn refused(&mut self, url: &str, reason: &str) {
         let host = host_of(url);
         warn!(host, reason, "speech host does not serve us");
-        self.show(|s| s.reason = Some(format!("{host}: {reason}")));
+        // What is wrong with the list may be why no better host is asked.
+        let problem = self.list_problem.iter().map(|problem| format!("; {problem}"));
+        let told = format!("{host}: {reason}{}", problem.collect::<String>());
+        self.show(|s| s.reason = Some(told));
         if self.resume.is_some() && self.search.hosts().len() > 1 {
             // A host that refuses the connection will not know the token either when it is back.
             self.search.pass_over(url);
@@ -92,11 +95,12 @@ impl Client {
         info!(host, engine = %ready.engine, resumed = ready.resumed, "speech is ready");
         self.serving = Some(session);
         self.show_dropped();
+        let problem = self.list_problem.clone();
         self.show(|s| {
             s.state = SpeechState::Ready;
             s.host = Some(host);
             s.engine = Some(ready.engine);
-            s.reason = None;
+            s.reason = problem;
             s.connects += 1;
         });
     }

@@ -2,6 +2,7 @@
 //! hosts that follow a script.
 
 mod hosts;
+mod moves;
 mod refusals;
 mod relay;
 mod script;

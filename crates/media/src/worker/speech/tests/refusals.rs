@@ -226,11 +226,6 @@ async fn the_file_is_read_again_at_each_connect() {
     std::fs::write(&file, format!("{}\n", relays[0].url())).unwrap();
     stage.until_ready(1).await;
     std::fs::write(&file, format!("{}, ws://127.0.0.1:9", relays[1].url())).unwrap();
-    assert_eq!(
-        (relays[0].accepted(), relays[1].accepted()),
-        (1, 0),
-        "not before it is needed"
-    );
     relays[0].kill();
     stage.until_ready(2).await;
     assert_eq!((relays[1].accepted(), stage.story.ready.clone()), (1, vec![1, 2]));
