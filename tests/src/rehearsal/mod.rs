@@ -365,8 +365,7 @@ impl Rig {
     /// The end of the host's journal.
     pub fn journal(&self) -> String {
         let journal = self.on_host(&["journalctl", "--no-pager", "--lines", "60", "--output", "cat"]);
-        let journal = journal.unwrap_or_else(|error| format!("{error:#}"));
-        journal
+        journal.unwrap_or_else(|error| format!("{error:#}"))
     }
 
     /// Where a stream is published.

@@ -1,6 +1,5 @@
 //! The emulator of the parameter store, filled as the deploy command fills it.
 
-use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -83,21 +82,13 @@ impl Store {
         self.call("AmazonSSM.PutParameter", &body).map(drop)
     }
 
-    /// Puts a file as the deploy command packs it.
+    /// Puts a file as the deploy command does.
     pub fn put_file(&self, name: &str, file: &Path) -> Result<()> {
-        let packed = Command::new("gzip")
-            .args(["-9", "-n", "-c"])
-            .arg(file)
-            .output()
-            .context("cannot run gzip")?;
-        let mut encode = Command::new("base64")
-            .arg("-w0")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        encode.stdin.take().context("no stdin")?.write_all(&packed.stdout)?;
-        let encoded = encode.wait_with_output()?;
-        self.put(&format!("files/{name}"), &String::from_utf8(encoded.stdout)?)
+        let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        for (name, part) in dragoman_deploy::aws::parts(&format!("files/{name}"), &text)? {
+            self.put(&name, &part)?;
+        }
+        Ok(())
     }
 
     /// What the host reported last.

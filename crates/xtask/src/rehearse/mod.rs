@@ -78,6 +78,8 @@ impl Rehearse {
         if !self.built {
             compile::cargo(&["build", "--workspace", "--bins", "--tests"])?;
         }
+        let with_tools = compile::command(&["test", "--package", "dragoman-deploy", "--test", "it"]);
+        let cloud = compile::run_and_say_what_was_skipped({ with_tools }.env(cloud::TOOLS, &tools));
         images::make(&docker)?;
         let rows = stack::bin_dir()?.join(ROWS);
         // Those of an earlier build would pass for this one's.
@@ -101,6 +103,7 @@ impl Rehearse {
             std::fs::write(&file, Value::from(measured).to_string())
                 .with_context(|| format!("cannot write {}", file.display()))?;
         }
+        cloud.context("the command against what stands in for AWS and RunPod")?;
         outcome.map(|()| ExitCode::SUCCESS)
     }
 }
