@@ -57,6 +57,7 @@ impl Aws {
 
     /// Stores one value for the deployment `name`; whether it was another one before.
     pub fn put_parameter(&self, name: &str, parameter: &Parameter) -> Result<bool> {
+        check(name, parameter)?;
         let input = json!({ "Name": full(name, parameter), "WithDecryption": true });
         let before = match self.call("ssm get-parameter", &input) {
             Ok(answer) => Some(text(&answer, "/Parameter/Value")?),
@@ -70,6 +71,9 @@ impl Aws {
 
     /// Stores values for the deployment `name`, after one look at all that is there; the names of those that changed.
     pub fn put_parameters(&self, name: &str, parameters: &[Parameter]) -> Result<Vec<String>> {
+        for parameter in parameters {
+            check(name, parameter)?;
+        }
         let there = self.parameters(&prefix(name), true)?;
         let mut changed = Vec::new();
         for parameter in parameters {
@@ -110,15 +114,6 @@ impl Aws {
     fn store(&self, name: &str, parameter: &Parameter, before: Option<&str>) -> Result<bool> {
         let Parameter { value, kind, .. } = parameter;
         let full = full(name, parameter);
-        if value.is_empty() {
-            bail!("the parameter {full} would be empty");
-        }
-        if value.len() > MAX_PARAMETER {
-            bail!(
-                "the parameter {full} would be {} bytes, at most {MAX_PARAMETER} fit",
-                value.len()
-            );
-        }
         if before == Some(value) {
             return Ok(false);
         }
@@ -136,6 +131,18 @@ impl Aws {
         self.call("ssm put-parameter", &input)
             .with_context(|| format!("cannot store the parameter {full}"))?;
         Ok(true)
+    }
+}
+
+/// Nothing is stored of several when one of them cannot be.
+fn check(name: &str, parameter: &Parameter) -> Result<()> {
+    match parameter.value.len() {
+        0 => bail!("the parameter {} would be empty", full(name, parameter)),
+        1..=MAX_PARAMETER => Ok(()),
+        length => bail!(
+            "the parameter {} would be {length} bytes, at most {MAX_PARAMETER} fit",
+            full(name, parameter)
+        ),
     }
 }
 

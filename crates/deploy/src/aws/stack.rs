@@ -133,8 +133,8 @@ impl Aws {
         let Some(text) = self.changed_template(wanted, stack)? else {
             return Ok(Plan::Same);
         };
-        let plan = self.change_set(wanted, stack, &text)?;
-        self.delete_change_set(stack)?;
+        let plan = self.change_set(wanted, &text)?;
+        self.delete_change_set(&wanted.name)?;
         Ok(plan)
     }
 
@@ -169,17 +169,17 @@ impl Aws {
         let Some(text) = self.changed_template(wanted, &stack)? else {
             return Ok(Deployed { stack, changed: false });
         };
-        let Plan::Update(changes) = self.change_set(wanted, &stack, &text)? else {
-            self.delete_change_set(&stack)?;
+        let Plan::Update(changes) = self.change_set(wanted, &text)? else {
+            self.delete_change_set(name)?;
             return Ok(Deployed { stack, changed: false });
         };
         if let Err(error) = allowed(&changes, name, interrupt) {
-            self.delete_change_set(&stack)?;
+            self.delete_change_set(name)?;
             return Err(error);
         }
         let mut watch = Watch::start(self, Some(&stack.id))?;
         say(&format!("changing the stack {name}"));
-        let input = json!({ "StackName": stack.id, "ChangeSetName": CHANGE_SET });
+        let input = json!({ "StackName": name, "ChangeSetName": CHANGE_SET });
         self.call("cloudformation execute-change-set", &input)
             .with_context(|| format!("cannot change the stack {name}"))?;
         let status = watch.until_rest(self, &stack.id, name, say)?;
@@ -270,10 +270,10 @@ impl Aws {
     }
 
     /// Makes the change set and reads it.
-    fn change_set(&self, wanted: &Wanted, stack: &Stack, template: &str) -> Result<Plan> {
+    fn change_set(&self, wanted: &Wanted, template: &str) -> Result<Plan> {
         let name = &wanted.name;
         let input = json!({
-            "StackName": stack.id,
+            "StackName": name,
             "ChangeSetName": CHANGE_SET,
             "ChangeSetType": "UPDATE",
             "TemplateBody": template,
@@ -284,12 +284,12 @@ impl Aws {
         let mut made = self.call("cloudformation create-change-set", &input);
         // A run that was ended left its own, for whatever was wanted then.
         if made.as_ref().is_err_and(|refused| refused.is("AlreadyExists")) {
-            self.delete_change_set(stack)?;
+            self.delete_change_set(name)?;
             made = self.call("cloudformation create-change-set", &input);
         }
         made.with_context(|| format!("cannot plan a change of the stack {name}"))?;
         loop {
-            let input = json!({ "StackName": stack.id, "ChangeSetName": CHANGE_SET });
+            let input = json!({ "StackName": name, "ChangeSetName": CHANGE_SET });
             let answer = self
                 .call("cloudformation describe-change-set", &input)
                 .with_context(|| format!("cannot read the planned change of the stack {name}"))?;
@@ -300,7 +300,7 @@ impl Aws {
                     return Ok(Plan::Same);
                 }
                 "FAILED" => {
-                    self.delete_change_set(stack)?;
+                    self.delete_change_set(name)?;
                     bail!("the stack {name} cannot be changed so: {reason}");
                 }
                 _ => std::thread::sleep(std::time::Duration::from_secs(1)),
@@ -308,8 +308,8 @@ impl Aws {
         }
     }
 
-    fn delete_change_set(&self, stack: &Stack) -> Result<()> {
-        let input = json!({ "StackName": stack.id, "ChangeSetName": CHANGE_SET });
+    fn delete_change_set(&self, name: &str) -> Result<()> {
+        let input = json!({ "StackName": name, "ChangeSetName": CHANGE_SET });
         self.call("cloudformation delete-change-set", &input)
             .map(drop)
             .context("cannot delete a planned change")

@@ -75,7 +75,7 @@ pub struct Wanted {
     pub allow: Vec<String>,
     /// Whether everything is served over TLS.
     pub domain: bool,
-    /// How long the host may take to become healthy.
+    /// How long the host may take to become healthy; up to 99.
     pub healthy_minutes: u32,
 }
 
@@ -93,7 +93,7 @@ impl Wanted {
             ("InstanceType", self.instance_type.clone()),
             ("DiskGb", self.disk_gb.to_string()),
             ("Volume", self.volume.clone().unwrap_or_default()),
-            ("HealthyMinutes", self.healthy_minutes.to_string()),
+            ("HealthyWithin", format!("PT{}M", self.healthy_minutes)),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into()

@@ -69,7 +69,7 @@ fn stacks(status: &str) -> String {
     let parameters: String = [
         ("Architecture", "amd64"),
         ("DiskGb", "50"),
-        ("HealthyMinutes", "15"),
+        ("HealthyWithin", "PT15M"),
         ("Image", "ami-1"),
         ("InstanceType", "c6i.xlarge"),
         ("Name", "demo"),

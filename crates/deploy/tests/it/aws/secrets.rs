@@ -74,9 +74,17 @@ fn an_empty_value_and_one_that_is_too_long_are_not_sent() {
     let Some(tools) = tools("parameters refused") else {
         return;
     };
-    // Nobody is there: the second call would fail otherwise than the first.
     let client = Recorded::signed_in(&tools, "eu-central-1", "http://127.0.0.1:1");
+    let good = parameter("speech", "wss://speech.example", Kind::Text);
     let long = parameter("release", &"x".repeat(MAX_PARAMETER + 1), Kind::Text);
-    let error = client.aws.put_parameters("demo", &[long]).unwrap_err();
-    assert!(format!("{error:#}").contains("Could not connect"), "{error:#}");
+    let empty = parameter("secrets/speech_key", "", Kind::Secret);
+    for (wrong, word) in [(long, "at most 8192"), (empty, "empty")] {
+        let error = client
+            .aws
+            .put_parameters("demo", &[good.clone(), wrong.clone()])
+            .unwrap_err();
+        assert!(error.to_string().contains(word), "{error:#}");
+        assert!(client.aws.put_parameter("demo", &wrong).is_err());
+    }
+    assert!(client.calls().is_empty(), "something was sent");
 }
