@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::{BufRead, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use dragoman_service::config::{Check, Vars, refuse};
@@ -41,6 +42,9 @@ enum Command {
         /// The guardian's process id.
         #[arg(long, value_name = "PID")]
         guardian: Option<i32>,
+        /// The guardian was told to stop already; streams on air may go on for so long.
+        #[arg(long, value_name = "MS")]
+        stop_within: Option<u64>,
     },
     /// One session; its spec is read from standard input.
     #[command(hide = true)]
@@ -69,8 +73,15 @@ where
         Some(Command::Worker) => run_worker(&vars),
         Some(Command::Health { url }) => health(url, &vars),
         Some(Command::Publish { url }) => publish::main(&url, &vars),
-        Some(Command::Orchestrator { guardian }) => match Config::from_vars(&vars) {
-            Ok(config) => orchestrator::main(config, guardian, args.worker_program),
+        Some(Command::Orchestrator { guardian, stop_within }) => match Config::from_vars(&vars) {
+            Ok(config) => orchestrator::main(
+                config,
+                orchestrator::Launch {
+                    guardian,
+                    stop_within: stop_within.map(Duration::from_millis),
+                    worker_program: args.worker_program,
+                },
+            ),
             Err(error) => refuse(&error),
         },
         None if args.check_config => match Config::from_vars(&vars) {
@@ -82,7 +93,7 @@ where
         },
         None => {
             start_log(&vars);
-            guardian::run(args.worker_program)
+            guardian::run(args.worker_program, config::drain(&vars))
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The orchestrator's configuration: variables in, one judged [`Config`] or all problems out.
 
+mod alone;
 mod shown;
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use dragoman_service::telemetry;
 use serde::Deserialize;
 use url::Url;
 
+pub use self::alone::{drain, health_url};
 pub use self::shown::shown;
 use crate::forward::{self, Allow};
 use crate::orchestrator::settings::{self, Settings};
@@ -21,6 +23,8 @@ use crate::spec::Artifacts;
 const LISTEN: &str = "127.0.0.1:8080";
 /// Some weeks of talk: an utterance takes about 400 bytes.
 const ARTIFACTS_MAX_MB: u64 = 256;
+/// The longest drain.
+const MAX_DRAIN: Duration = Duration::from_secs(24 * 3600);
 
 /// The variables as they come.
 #[derive(Default, Deserialize)]
@@ -30,6 +34,7 @@ struct Raw {
     max_wait: Option<String>,
     max_stale: Option<String>,
     grace: Option<String>,
+    drain: Option<String>,
     source: Option<String>,
     targets: Option<String>,
     router_url: Option<String>,
@@ -67,6 +72,8 @@ pub struct Config {
     pub max_stale: Duration,
     /// How long a publisher may be away.
     pub grace: Duration,
+    /// How long streams on air go on when the service is told to stop.
+    pub drain: Duration,
     /// The router's addresses.
     pub router: Router,
     /// Who dubs.
@@ -75,7 +82,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Who may use them.
     pub access: Access,
-    /// More streams are refused.
+    /// Slots: a stream takes one, each target beyond its first half a slot more.
     pub max_streams: usize,
     /// Holds the workers' sockets and locks.
     pub run_dir: PathBuf,
@@ -135,6 +142,7 @@ impl Config {
             max_wait: check.duration_in("MAX_WAIT", raw.max_wait, ms(3000), limit.clone()),
             max_stale: check.duration_in("MAX_STALE", raw.max_stale, ms(6000), limit),
             grace: check.duration_in("GRACE", raw.grace, ms(15_000), ms(1000)..=Duration::from_secs(600)),
+            drain: check.duration_in("DRAIN", raw.drain, ms(0), ms(0)..=MAX_DRAIN),
             router: Router {
                 rtmp: check.url(
                     "ROUTER_URL",
@@ -297,21 +305,6 @@ fn judge_forward_allow(check: &mut Check, raw: Option<String>) -> Allow {
     check.parse("FORWARD_ALLOW", raw, Allow::default(), forward::EXPECTED, Allow::parse)
 }
 
-/// Where a service with these variables answers its health check, seen from its own machine.
-pub fn health_url(vars: &Vars) -> String {
-    let mut check = Check::new();
-    let raw: Raw = vars.read(&mut check);
-    let mut listen = check.address("MEDIA_LISTEN", raw.media_listen, LISTEN);
-    if listen.ip().is_unspecified() {
-        listen.set_ip(if listen.is_ipv4() {
-            Ipv4Addr::LOCALHOST.into()
-        } else {
-            Ipv6Addr::LOCALHOST.into()
-        });
-    }
-    format!("http://{listen}/healthz")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,6 +328,7 @@ mod tests {
         let error = config(&[
             ("MODE", "split"),
             ("HOLD", "31s"),
+            ("DRAIN", "25h"),
             ("TARGETS", "es,fr,de,it,pt"),
             ("MEDIA_LISTEN", "0.0.0.0:8080"),
             ("MEDIA_MAX_STREAMS", "0"),
@@ -346,6 +340,7 @@ mod tests {
         .unwrap_err();
         let names = [
             "HOLD",
+            "DRAIN",
             "TARGETS",
             "MEDIA_API_KEY",
             "MEDIA_MAX_STREAMS",

@@ -8,8 +8,10 @@
 //!  starting ── exits before SETTLED without a signal ──▶ exit with its code (64: bad configuration)
 //!     │ SETTLED
 //!  running ── dies ──▶ wait (backoff) ──▶ running
+//!     │   └─ exits with DRAINED ──▶ exit with 0
 //!     │ SIGTERM, SIGINT (passed on)
-//!  stopping ── orchestrator gone ──▶ remaining children: SIGTERM, then SIGKILL ──▶ exit with its code
+//!  stopping ── dies within DRAIN, one signal ──▶ wait (backoff) ──▶ stopping, told what is left of DRAIN
+//!     └─ orchestrator gone ──▶ remaining children: SIGTERM, then SIGKILL ──▶ exit with its code
 //! ```
 
 use std::io;
@@ -28,12 +30,14 @@ use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 const SETTLED: Duration = Duration::from_secs(3);
 /// The shortest and the longest wait before an orchestrator is started again.
 const RESTART_WAIT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// The exit code of an orchestrator that was asked to drain and has: the service is over.
+pub(crate) const DRAINED: u8 = 10;
 /// How long children that an orchestrator left behind at the stop may take after SIGTERM.
 const LEFT_BEHIND: Duration = Duration::from_secs(10);
 
-/// Guards until the service ends.
-pub fn run(worker_program: Option<PathBuf>) -> ExitCode {
-    match guard(worker_program.as_deref()) {
+/// Guards until the service ends. When it is told to, streams on air may go on for `drain`.
+pub fn run(worker_program: Option<PathBuf>, drain: Duration) -> ExitCode {
+    match guard(worker_program.as_deref(), drain) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             tracing::error!(%error, "guardian failed");
@@ -42,7 +46,7 @@ pub fn run(worker_program: Option<PathBuf>) -> ExitCode {
     }
 }
 
-fn guard(worker_program: Option<&Path>) -> io::Result<u8> {
+fn guard(worker_program: Option<&Path>, drain: Duration) -> io::Result<u8> {
     #[cfg(target_os = "linux")]
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     let mut signals = Signals::install()?;
@@ -52,40 +56,44 @@ fn guard(worker_program: Option<&Path>) -> io::Result<u8> {
     let mut settled = false;
     loop {
         let started = Instant::now();
-        let orchestrator = spawn(worker_program)?;
+        let orchestrator = spawn(worker_program, signals.left_of(drain))?;
         tracing::debug!(pid = orchestrator.as_raw_nonzero(), "orchestrator started");
         let status = signals.watch(orchestrator)?;
-        if signals.stopping {
+        let code = exit_code(status);
+        if code == DRAINED {
             finish_the_rest(&mut signals)?;
-            return Ok(exit_code(status));
+            return Ok(0);
+        }
+        if signals.stopping.is_some() && (code == 0 || signals.is_time_to_end(drain)) {
+            finish_the_rest(&mut signals)?;
+            return Ok(code);
         }
         if started.elapsed() >= SETTLED {
             (settled, deaths) = (true, 0);
         }
         if !settled && status.exited() {
-            return Ok(exit_code(status).max(1));
+            return Ok(code.max(1));
         }
         let wait = backoff.delay(deaths, 0.0);
-        tracing::error!(
-            code = exit_code(status),
-            wait_ms = wait.as_millis(),
-            "orchestrator died, starting it again"
-        );
+        tracing::error!(code, wait_ms = wait.as_millis(), "orchestrator died, starting it again");
         (deaths, settled) = (deaths + 1, true);
         signals.sleep(wait)?;
-        if signals.stopping {
+        if signals.is_time_to_end(drain) {
             finish_the_rest(&mut signals)?;
             return Ok(0);
         }
     }
 }
 
-fn spawn(worker_program: Option<&Path>) -> io::Result<Pid> {
+fn spawn(worker_program: Option<&Path>, stop_within: Option<Duration>) -> io::Result<Pid> {
     let mut command = Command::new(std::env::current_exe()?);
     command
         .arg("orchestrator")
         .arg("--guardian")
         .arg(std::process::id().to_string());
+    if let Some(left) = stop_within {
+        command.arg("--stop-within").arg(left.as_millis().to_string());
+    }
     if let Some(program) = worker_program {
         command.arg("--worker-program").arg(program);
     }
@@ -152,7 +160,10 @@ fn reap() -> io::Result<Option<(Pid, WaitStatus)>> {
 /// What wakes the guardian: signals, handed over by a thread that does nothing else.
 struct Signals {
     receiver: Receiver<i32>,
-    stopping: bool,
+    /// Since when, once it was told to stop.
+    stopping: Option<Instant>,
+    /// It was told again.
+    insisted: bool,
 }
 
 impl Signals {
@@ -169,8 +180,19 @@ impl Signals {
         })?;
         Ok(Signals {
             receiver,
-            stopping: false,
+            stopping: None,
+            insisted: false,
         })
+    }
+
+    /// What is left of `drain`, once the wish to stop is there.
+    fn left_of(&self, drain: Duration) -> Option<Duration> {
+        Some(drain.saturating_sub(self.stopping?.elapsed()))
+    }
+
+    /// Whether nothing on air is waited for any more.
+    fn is_time_to_end(&self, drain: Duration) -> bool {
+        self.left_of(drain).is_some_and(|left| self.insisted || left.is_zero())
     }
 
     /// Waits until `orchestrator` is gone, reaping whatever else ends and passing the wish to stop on.
@@ -207,7 +229,8 @@ impl Signals {
         match self.receiver.recv_timeout(time) {
             Ok(SIGCHLD) | Err(RecvTimeoutError::Timeout) => Ok(None),
             Ok(signal) => {
-                self.stopping = true;
+                self.insisted |= self.stopping.is_some();
+                self.stopping.get_or_insert_with(Instant::now);
                 Ok(Some(signal))
             }
             Err(RecvTimeoutError::Disconnected) => Err(io::Error::other("the signal thread ended")),

@@ -201,7 +201,7 @@ impl Signals {
     }
 
     /// Waits for the next one; for ever when there will be none.
-    fn next(&mut self) -> Pin<Box<dyn Future<Output = &'static str> + Send + '_>> {
+    pub fn next(&mut self) -> Pin<Box<dyn Future<Output = &'static str> + Send + '_>> {
         Box::pin(async {
             match self.0.recv().await {
                 Some(name) => name,

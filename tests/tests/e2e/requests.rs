@@ -135,6 +135,12 @@ fn with_a_key_only_its_holder_is_served() -> Result<()> {
         client.get(format!("{}/healthz", stack.media_url())).send()?.status() == StatusCode::OK,
         "health needs no key"
     );
+    let capacity = client.get(format!("{}/capacity", stack.media_url())).send()?;
+    ensure!(capacity.status() == StatusCode::OK, "the capacity needs no key");
+    let drain = format!("{}/v1/drain", stack.media_url());
+    for request in [client.post(&drain), client.delete(&drain)] {
+        ensure!(request.send()?.status() == StatusCode::UNAUTHORIZED, "drain without key");
+    }
     let dub = format!("{}/v1/dub", stack.speech_url());
     ensure!(
         client.post(&dub).body("x").send()?.status() == StatusCode::UNAUTHORIZED,

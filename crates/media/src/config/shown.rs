@@ -15,6 +15,7 @@ pub fn shown(config: &Config) -> String {
         ("MAX_WAIT", parse::show_duration(config.max_wait)),
         ("MAX_STALE", parse::show_duration(config.max_stale)),
         ("GRACE", parse::show_duration(config.grace)),
+        ("DRAIN", parse::show_duration(config.drain)),
         ("SOURCE", config.defaults.source.clone()),
         ("TARGETS", config.defaults.targets.join(",")),
         ("ROUTER_URL", url(&config.router.rtmp)),

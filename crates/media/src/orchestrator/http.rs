@@ -20,6 +20,7 @@ use super::supervisor::{Answer, Command, Handle};
 use super::view::StreamView;
 use crate::forward::Allow;
 
+mod capacity;
 mod forwards;
 
 /// The largest body that we take is a list of forwards, each with a URL of a kilobyte.
@@ -39,7 +40,7 @@ pub(crate) struct Api {
     pub(crate) allow: Arc<Allow>,
 }
 
-/// All routes but the probes; all of them but the page itself ask for the key.
+/// All routes but the probes; all of them but the page itself and the capacity ask for the key.
 pub(crate) fn routes(api: Api, access: Access) -> Router {
     let keyed = Router::new()
         .route("/v1/mediamtx/events/{event}", post(hook))
@@ -50,9 +51,11 @@ pub(crate) fn routes(api: Api, access: Access) -> Router {
         .route(
             "/v1/streams/{id}/forwards",
             get(forwards::get).put(forwards::put).delete(forwards::delete),
-        );
+        )
+        .route("/v1/drain", post(capacity::drain).delete(capacity::go_on));
     auth::require(keyed, access)
         .route("/", get(page))
+        .route("/capacity", get(capacity::get))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .fallback(|| async { ApiError::not_found("no_such_route", "there is nothing at this path") })
         .method_not_allowed_fallback(|| async {
@@ -136,6 +139,10 @@ async fn ask(api: &Api, command: impl FnOnce(oneshot::Sender<Answer>) -> Command
         Answer::TooMany => Err(ApiError::busy(
             "too_many_streams",
             "too many streams have forwards already",
+        )),
+        Answer::Stopping => Err(ApiError::conflict(
+            "stopping",
+            "the service was told to stop, and goes on to do so",
         )),
         Answer::NotServed => Err(ApiError::conflict("not_served", "this stream is not being served now")),
     }

@@ -60,6 +60,7 @@ impl EncodeLabelValue for RefusalKind {
             RefusalKind::Query => "query",
             RefusalKind::Codec => "codec",
             RefusalKind::Full => "full",
+            RefusalKind::Draining => "draining",
             RefusalKind::Media => "media",
         };
         EncodeLabelValue::encode(&name, encoder)
@@ -115,6 +116,11 @@ impl Collector for Streams {
         let reachable = ConstGauge::new(i64::from(snapshot.router.reachable));
         let kind = reachable.metric_type();
         reachable.encode(encoder.encode_descriptor("router_reachable", "Whether the router answers", None, kind)?)?;
+        let capacity = snapshot.capacity;
+        let free = [(vec![], capacity.free().as_slots())];
+        gauges(&mut encoder, "free_slots", "Slots that further streams may take", free)?;
+        let draining = [(vec![], f64::from(u8::from(capacity.draining)))];
+        gauges(&mut encoder, "draining", "Whether no further stream is taken", draining)?;
 
         // Streams that are over would be told of for as long as they are remembered.
         let streams: Vec<&StreamView> = streams.into_iter().filter(|view| view.worker.is_some()).collect();

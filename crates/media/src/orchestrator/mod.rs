@@ -13,6 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -24,6 +25,7 @@ use serde_json::json;
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::config::Config;
+use crate::guardian::DRAINED;
 
 mod codecs;
 #[doc(hidden)]
@@ -35,9 +37,11 @@ mod plan;
 mod poller;
 mod process;
 mod restarts;
+mod room;
 mod router;
 mod session;
 pub mod settings;
+mod stopping;
 mod supervisor;
 mod view;
 
@@ -46,15 +50,26 @@ const HINTS: usize = 64;
 /// Longer than the workers' drain, shorter than the 10 s that containers are given.
 const GRACE: Duration = supervisor::DRAIN.saturating_add(Duration::from_secs(2));
 
-/// Runs the orchestrator until it is told to stop.
-pub fn main(config: Config, guardian: Option<i32>, worker_program: Option<PathBuf>) -> ExitCode {
+/// What the guardian says to the orchestrator that it starts.
+#[derive(Debug)]
+pub struct Launch {
+    /// Its process id.
+    pub guardian: Option<i32>,
+    /// It was told to stop while an orchestrator before this one ran, and streams on air may go on for so long.
+    pub stop_within: Option<Duration>,
+    /// Started for each session instead of this program's own worker.
+    pub worker_program: Option<PathBuf>,
+}
+
+/// Runs the orchestrator until it is told to stop, or has drained.
+pub fn main(config: Config, launch: Launch) -> ExitCode {
     let code = telemetry::init(&config.log).and_then(|()| {
-        end_with(guardian)?;
+        end_with(launch.guardian)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()?;
-        runtime.block_on(run(config, worker_program))
+        runtime.block_on(run(config, launch))
     });
     code.unwrap_or_else(|error| {
         tracing::error!(error = format!("{error:#}"), "orchestrator failed");
@@ -62,7 +77,7 @@ pub fn main(config: Config, guardian: Option<i32>, worker_program: Option<PathBu
     })
 }
 
-async fn run(config: Config, worker_program: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+async fn run(config: Config, launch: Launch) -> anyhow::Result<ExitCode> {
     let signals = Signals::install()?;
     let lifecycle = Lifecycle::new(GRACE);
     let listener = service_http::bind(config.listen).await?;
@@ -75,7 +90,7 @@ async fn run(config: Config, worker_program: Option<PathBuf>) -> anyhow::Result<
         "orchestrator started"
     );
 
-    let program = match worker_program {
+    let program = match launch.worker_program {
         Some(program) => vec![program],
         None => vec![std::env::current_exe()?, PathBuf::from("worker")],
     };
@@ -85,14 +100,16 @@ async fn run(config: Config, worker_program: Option<PathBuf>) -> anyhow::Result<
     // Two polls: what is older than that is not worth knowing.
     let (truths, known) = mpsc::channel(2);
     let client = router::Client::new(config.router.api.clone(), config.router.login.clone())?;
+    let wish = supervisor::Wish::new(&config.run_dir, launch.guardian);
     let (mut supervisor, handle) =
-        supervisor::Supervisor::new(config.clone(), program, Arc::clone(&counters), Arc::clone(&poke));
+        supervisor::Supervisor::new(config.clone(), program, Arc::clone(&counters), Arc::clone(&poke), wish);
     supervisor.adopt(link::found(&config.run_dir)?);
 
     let mut registry = service_metrics::registry("dragoman_media", env!("CARGO_PKG_VERSION"));
     service_metrics::register_access(&mut registry, "api", &config.access);
     counters.register(&mut registry, handle.snapshot.clone());
     let probes = probes(&config, registry, handle.snapshot.clone());
+    let commands = handle.commands.clone();
     let api = http::Api {
         supervisor: handle,
         hints,
@@ -106,9 +123,14 @@ async fn run(config: Config, worker_program: Option<PathBuf>) -> anyhow::Result<
         &lifecycle,
     );
 
-    let stop = lifecycle.soft().clone();
+    let drained = Arc::new(AtomicBool::new(false));
+    let (life, is_drained) = (lifecycle.clone(), Arc::clone(&drained));
     lifecycle.spawn_essential("supervisor", async move {
-        supervisor.run(known, stop).await;
+        if supervisor.run(known, life.soft().clone()).await {
+            tracing::info!("drained");
+            is_drained.store(true, Ordering::Relaxed);
+            life.stop();
+        }
         Ok(())
     });
     let stop = lifecycle.soft().clone();
@@ -119,7 +141,19 @@ async fn run(config: Config, worker_program: Option<PathBuf>) -> anyhow::Result<
         }
         Ok(())
     });
-    Ok(lifecycle.run(signals).await)
+    // As many as the lifecycle looks at.
+    let (relayed, signals_to_heed) = mpsc::channel(2);
+    tokio::spawn(stopping::relay(
+        signals,
+        relayed,
+        commands,
+        config.drain,
+        launch.stop_within,
+    ));
+    match lifecycle.run_to_code(Signals::from_channel(signals_to_heed)).await {
+        0 if launch.guardian.is_some() && drained.load(Ordering::Relaxed) => Ok(ExitCode::from(DRAINED)),
+        code => Ok(ExitCode::from(code)),
+    }
 }
 
 /// What the service says of itself: from the last poll and the workers' last reports, never by asking now.
@@ -152,10 +186,12 @@ fn report(snapshot: &view::Snapshot, mode: &str, access: &Access) -> Report {
             .streams
             .values()
             .any(|view| view.state == view::StreamState::Degraded);
-    let status = match (snapshot.router.reachable, degraded) {
-        (false, _) => "unavailable",
-        (true, true) => "degraded",
-        (true, false) => "ok",
+    let capacity = snapshot.capacity;
+    let status = match (snapshot.router.reachable, capacity.draining, degraded) {
+        (false, ..) => "unavailable",
+        (true, true, _) => "draining",
+        (true, false, true) => "degraded",
+        (true, false, false) => "ok",
     };
     let states: serde_json::Map<_, _> = view::StreamState::ALL
         .iter()
@@ -176,9 +212,10 @@ fn report(snapshot: &view::Snapshot, mode: &str, access: &Access) -> Report {
         "router": snapshot.router,
         "speech": speech,
         "streams": states,
-        "room": snapshot.room,
+        "room": capacity.free(),
+        "capacity": capacity,
     });
-    if snapshot.router.reachable {
+    if snapshot.router.reachable && !capacity.draining {
         Report::ready(body)
     } else {
         Report::not_ready(body)

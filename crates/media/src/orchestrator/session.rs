@@ -17,25 +17,27 @@
 
 use std::time::Duration;
 
-use super::codecs::{self, Pull};
+use super::codecs::Pull;
 use super::restarts::Ledger;
+use super::room::{Halves, Offer};
 use super::settings::Settings;
 use crate::control::{Hello, Status, ToWorker};
-use crate::spec::{Resume, Tracks};
+use crate::spec::Resume;
 
+mod judging;
 mod leaving;
 mod state;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use judging::is_stream_id;
+use judging::turned_away;
 pub(crate) use state::{Effect, Event, Gone, Life, Plan, Policy, Refusal, RefusalKind, Slot, Source, State, Then};
 
 /// A worker that a human restarts gets this long to close its programmes cleanly.
 const RESTART_DRAIN: Duration = Duration::from_secs(1);
 /// A worker whose session is over, and that does not see it, gets this long to play out.
 const END_DRAIN: Duration = Duration::from_secs(5);
-/// The reason when [`Event::Present`] comes with no room.
-const FULL: &str = "no room: as many streams as allowed are being served";
 
 /// One stream.
 #[derive(Debug)]
@@ -100,15 +102,19 @@ impl Machine {
         }
     }
 
-    /// Whether it takes one of the places for streams.
-    pub(crate) fn takes_room(&self) -> bool {
-        matches!(self.state, State::Adopting | State::On(_))
+    /// What it takes of the room for streams.
+    pub(crate) fn takes(&self) -> Halves {
+        match &self.state {
+            State::Adopting => Halves::MOST,
+            State::On(life) => Halves::of(life.settings.targets.len()),
+            State::Idle | State::Refused { .. } | State::Ended { .. } => Halves::default(),
+        }
     }
 
     /// Something happened at `now`, the time since a moment that is the same for all calls.
     pub(crate) fn on(&mut self, event: Event, now: Duration) -> Vec<Effect> {
         match event {
-            Event::Present { source, room } => self.present(source, room, now),
+            Event::Present { source, offer } => self.present(source, offer, now),
             Event::Absent => self.absent(now),
             Event::Left(id) => match &self.state {
                 State::On(life) if life.source.id == id => self.absent(now),
@@ -125,14 +131,14 @@ impl Machine {
         }
     }
 
-    fn present(&mut self, source: Source, room: bool, now: Duration) -> Vec<Effect> {
+    fn present(&mut self, source: Source, offer: Offer, now: Duration) -> Vec<Effect> {
         if self.stopping.is_some() {
             return vec![];
         }
         match &self.state {
             State::Adopting => return vec![],
             State::On(_) => return self.present_again(source, now),
-            State::Refused { source_id, refusal } if *source_id == source.id && refusal.kind != RefusalKind::Full => {
+            State::Refused { source_id, refusal } if *source_id == source.id && !refusal.kind.heals() => {
                 return vec![];
             }
             State::Ended {
@@ -144,22 +150,18 @@ impl Machine {
             }
             State::Idle | State::Refused { .. } | State::Ended { .. } => {}
         }
-        match self.judge(&source) {
+        let judged = self
+            .judge(&source)
+            .and_then(|judged| match turned_away(&judged.0, offer) {
+                Some(refusal) => Err(refusal),
+                None => Ok(judged),
+            });
+        match judged {
             Err(refusal) => {
                 self.state = State::Refused {
                     source_id: source.id,
                     refusal,
                 }
-            }
-            Ok(_) if !room => {
-                let refusal = Refusal {
-                    kind: RefusalKind::Full,
-                    reason: FULL.to_owned(),
-                };
-                self.state = State::Refused {
-                    source_id: source.id,
-                    refusal,
-                };
             }
             Ok((settings, pull, tracks)) => {
                 let slot = Slot::Empty {
@@ -217,28 +219,6 @@ impl Machine {
                 self.leave(Then::Refuse(refusal), END_DRAIN, now)
             }
         }
-    }
-
-    /// What a source asks for and how it is served, or why it is not.
-    fn judge(&self, source: &Source) -> Result<(Settings, Pull, Option<Tracks>), Refusal> {
-        let refusal = |kind| move |reason| Refusal { kind, reason };
-        if !is_stream_id(&self.id) {
-            let reason = "invalid stream id: it must be 1 to 64 of A-Z a-z 0-9 _ -".to_owned();
-            return Err(Refusal {
-                kind: RefusalKind::StreamId,
-                reason,
-            });
-        }
-        let settings = self
-            .policy
-            .defaults
-            .overridden_by(&source.query)
-            .map_err(refusal(RefusalKind::Query))?;
-        let Some(tracks) = &source.tracks else {
-            return Ok((settings, Pull::Rtmp, None));
-        };
-        let (pull, found) = codecs::judge(tracks, self.policy.rtsp).map_err(refusal(RefusalKind::Codec))?;
-        Ok((settings, pull, Some(found)))
     }
 
     fn absent(&mut self, now: Duration) -> Vec<Effect> {
@@ -394,9 +374,4 @@ impl Machine {
             _ => vec![],
         }
     }
-}
-
-/// What the router may call a stream that is served.
-pub(crate) fn is_stream_id(id: &str) -> bool {
-    (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }

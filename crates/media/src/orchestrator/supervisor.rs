@@ -20,10 +20,13 @@ use crate::config::Config;
 use crate::control::ToWorker;
 
 mod command;
+mod drain;
 mod forwards;
 mod upkeep;
 
 pub(crate) use command::{Answer, Command};
+use drain::Drain;
+pub(crate) use drain::Wish;
 use upkeep::Kind;
 
 /// How long workers may play out when the service stops: below the 10 s after which containers are killed.
@@ -62,6 +65,8 @@ pub(crate) struct Supervisor {
     reporter: mpsc::Sender<(String, Report)>,
     measured: u64,
     forwards: forwards::Kept,
+    drain: Drain,
+    wish: Wish,
 }
 
 struct Stream {
@@ -86,6 +91,7 @@ impl Supervisor {
         program: Vec<PathBuf>,
         counters: Arc<Counters>,
         poke: Arc<Notify>,
+        wish: Wish,
     ) -> (Supervisor, Handle) {
         let (commands_sender, commands) = mpsc::channel(COMMANDS);
         let (snapshot, receiver) = watch::channel(Arc::default());
@@ -114,6 +120,8 @@ impl Supervisor {
             reporter,
             measured: 0,
             forwards: forwards::Kept::default(),
+            drain: Drain::No,
+            wish,
         };
         (
             supervisor,
@@ -124,8 +132,9 @@ impl Supervisor {
         )
     }
 
-    /// Takes over the workers that earlier orchestrators started.
+    /// Takes over the workers that earlier orchestrators started, and what they were asked for.
     pub(crate) fn adopt(&mut self, streams: Vec<String>) {
+        self.take_over_drain();
         for id in streams {
             tracing::info!(stream = id, "a worker's socket was found");
             let link = Link::open(&id, &self.config.run_dir, Launch::Adopt, self.reporter.clone());
@@ -142,11 +151,12 @@ impl Supervisor {
         self.publish(None);
     }
 
-    /// Runs until `stop`, then until the workers are drained.
-    pub(crate) async fn run(mut self, mut truths: mpsc::Receiver<Truth>, stop: CancellationToken) {
+    /// Runs until `stop`, then until the workers are drained; or until nothing is on air and nothing will be. Gives
+    /// whether that was why.
+    pub(crate) async fn run(mut self, mut truths: mpsc::Receiver<Truth>, stop: CancellationToken) -> bool {
         let mut stopping = false;
         let mut measure_at = Instant::now();
-        while !(stopping && self.streams.values().all(|stream| !stream.machine.has_worker())) {
+        while !(stopping && self.streams.values().all(|stream| !stream.machine.has_worker())) && !self.is_drained() {
             let tick_at = self.streams.values().filter_map(|s| s.machine.next_tick()).min();
             let tick_at = tick_at.map_or_else(|| measure_at + MEASURE_EVERY, |at| self.epoch + at);
             let wake = tokio::select! {
@@ -179,6 +189,8 @@ impl Supervisor {
             }
             self.publish(changed.as_deref());
         }
+        self.forget_drain();
+        !stopping
     }
 
     fn now(&self) -> Duration {
@@ -334,22 +346,13 @@ impl Supervisor {
             tracing::warn!(stream = id, "too many streams are known, this one is left out");
             return;
         }
-        let room = self.room() > 0;
+        let offer = self.capacity().offer();
         let policy = &self.policy;
         self.streams.entry(id.to_owned()).or_insert_with(|| Stream {
             machine: Machine::new(id, policy.clone()),
             link: None,
             process: None,
         });
-        self.feed(id, Event::Present { source, room });
-    }
-
-    fn room(&self) -> usize {
-        let taken = self
-            .streams
-            .values()
-            .filter(|stream| stream.machine.takes_room())
-            .count();
-        self.config.max_streams.saturating_sub(taken)
+        self.feed(id, Event::Present { source, offer });
     }
 }

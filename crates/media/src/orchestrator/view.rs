@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::plan::{in_path, out_path};
+use super::room::Capacity;
 use super::session::{Life, Machine, Slot, State, Then};
 use crate::control::{
     ArtifactsStatus, DubStatus, EgressState, ForwardStatus, IngestStatus, Percentiles, ProgrammeStatus, SpeechState,
@@ -22,8 +23,8 @@ pub(crate) struct Snapshot {
     pub(crate) forwards: BTreeMap<String, Arc<Vec<ForwardView>>>,
     /// The router, as the last poll saw it.
     pub(crate) router: RouterView,
-    /// How many more streams could be served.
-    pub(crate) room: usize,
+    /// What is taken of what there is.
+    pub(crate) capacity: Capacity,
 }
 
 /// The router, as the last poll saw it.

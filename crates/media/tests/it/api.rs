@@ -83,7 +83,7 @@ async fn errors_are_json_with_a_code() {
 }
 
 #[tokio::test]
-async fn each_route_but_page_and_probes_asks_for_the_key() {
+async fn each_route_but_page_probes_and_capacity_asks_for_the_key() {
     let service = Service::start_with(&[("MEDIA_API_KEY", "old,right")]).await;
     let http = reqwest::Client::new();
     let routes = [
@@ -92,6 +92,8 @@ async fn each_route_but_page_and_probes_asks_for_the_key() {
         (Method::DELETE, "/v1/streams/a/worker"),
         (Method::PUT, "/v1/streams/a/dub"),
         (Method::POST, "/v1/mediamtx/events/ready"),
+        (Method::POST, "/v1/drain"),
+        (Method::DELETE, "/v1/drain"),
     ];
     for (method, path) in routes {
         for key in [None, Some("wrong"), Some("")] {
@@ -111,7 +113,7 @@ async fn each_route_but_page_and_probes_asks_for_the_key() {
         .await
         .unwrap();
     assert_eq!(right.status(), 200);
-    for path in ["/", "/healthz", "/readyz", "/metrics"] {
+    for path in ["/", "/healthz", "/readyz", "/metrics", "/capacity"] {
         assert_eq!(service.request(Method::GET, path, None).await.0, 200, "{path}");
     }
     assert_eq!(service.get("/healthz").await["access"], "keyed");

@@ -6,5 +6,6 @@ mod api;
 mod bench;
 mod configuration;
 mod forwards;
+mod room;
 mod streams;
 mod workers;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::codecs::Pull;
+use super::super::room::Offer;
 use super::super::settings::Settings;
 use crate::control::{Hello, Status, ToWorker};
 use crate::spec::{Resume, Tracks};
@@ -31,8 +32,8 @@ pub(crate) enum Gone {
 /// What can happen to a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Event {
-    /// The router lists the stream; `room` says whether another stream may be served.
-    Present { source: Source, room: bool },
+    /// The router lists the stream; were it not served yet, it would be offered this.
+    Present { source: Source, offer: Offer },
     /// The router does not list the stream.
     Absent,
     /// A hook said that this source left, and the router could not be asked.
@@ -174,8 +175,17 @@ pub(crate) enum RefusalKind {
     Codec,
     /// Heals by itself: the stream is served once there is room.
     Full,
+    /// Heals by itself: the stream is served should the service go on.
+    Draining,
     /// The worker found that the media cannot be dubbed.
     Media,
+}
+
+impl RefusalKind {
+    /// Whether it says nothing of the source, so that the same one may be served later.
+    pub(super) fn heals(self) -> bool {
+        matches!(self, RefusalKind::Full | RefusalKind::Draining)
+    }
 }
 
 /// What the stream is doing.

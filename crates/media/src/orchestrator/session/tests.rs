@@ -7,6 +7,7 @@ use super::*;
 use crate::control::{ProgrammeStatus, WorkerState, exit};
 
 const GRACE: Duration = Duration::from_secs(15);
+const PLENTY: Offer = Offer::Free(Halves::slots(8));
 
 fn fresh_id() -> String {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -39,7 +40,7 @@ fn source(id: &str) -> Source {
 fn present(id: &str) -> Event {
     Event::Present {
         source: source(id),
-        room: true,
+        offer: PLENTY,
     }
 }
 
@@ -188,7 +189,7 @@ fn what_cannot_be_served_is_refused_until_another_source_comes() {
                 query: query.into(),
                 tracks,
             },
-            room: true,
+            offer: PLENTY,
         }
     };
     assert_eq!(machine.on(with("1", "", &["H265", "MPEG-4 Audio"]), ms(0)), []);
@@ -208,12 +209,39 @@ fn a_full_service_serves_once_there_is_room() {
     machine.on(
         Event::Present {
             source: source("1"),
-            room: false,
+            offer: Offer::Free(Halves::of(1)),
         },
         ms(0),
     );
     assert_eq!(refusal(&machine).kind, RefusalKind::Full);
     plan(&machine.on(present("1"), ms(2000)));
+}
+
+#[test]
+fn a_draining_service_goes_on_with_what_is_on_air_and_takes_nothing_else() {
+    let offered = |id: &str, query: &str| Event::Present {
+        source: Source {
+            query: query.into(),
+            ..source(id)
+        },
+        offer: Offer::Draining,
+    };
+    let mut machine = Machine::new("a", policy());
+    assert_eq!(machine.on(offered("1", ""), ms(0)), []);
+    assert_eq!(refusal(&machine).kind, RefusalKind::Draining);
+    assert_eq!(machine.takes(), Halves::default());
+    plan(&machine.on(present("1"), ms(1000)));
+    assert_eq!(machine.takes(), Halves::of(2));
+    // Back within the grace, and with a new worker.
+    machine.on(Event::Absent, ms(2000));
+    machine.on(offered("2", ""), ms(3000));
+    machine.on(crash(), ms(4000));
+    plan(&machine.on(offered("2", ""), ms(60_000)));
+    // Other settings are another stream.
+    machine.on(offered("3", "target=de"), ms(70_000));
+    machine.on(Event::Gone(Gone::Bye(exit::ENDED, "drained".into())), ms(71_000));
+    assert_eq!(machine.on(offered("3", "target=de"), ms(72_000)), []);
+    assert_eq!(refusal(&machine).kind, RefusalKind::Draining);
 }
 
 #[test]
@@ -237,7 +265,7 @@ fn other_settings_are_another_session() {
             query: "target=de".into(),
             ..source("2")
         },
-        room: true,
+        offer: PLENTY,
     };
     assert!(matches!(
         machine.on(other(), ms(2000))[..],

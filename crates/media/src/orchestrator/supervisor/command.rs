@@ -25,6 +25,13 @@ pub(crate) enum Command {
         list: Vec<Forward>,
         reply: oneshot::Sender<Answer>,
     },
+    /// Take no further streams and end once none is on air, or take them again.
+    Drain {
+        wanted: bool,
+        reply: oneshot::Sender<Answer>,
+    },
+    /// The service was told to stop: take no further streams, and end once none is on air.
+    StopSoon,
 }
 
 /// What became of a command.
@@ -37,6 +44,8 @@ pub(crate) enum Answer {
     NotServed,
     /// As many streams have forwards as may have.
     TooMany,
+    /// The service was told to stop, and that is not taken back.
+    Stopping,
 }
 
 impl Supervisor {
@@ -81,6 +90,12 @@ impl Supervisor {
                 self.publish(None);
                 reply.send(answer).ok();
             }
+            Command::Drain { wanted, reply } => {
+                let answer = self.set_drain(wanted);
+                self.publish(None);
+                reply.send(answer).ok();
+            }
+            Command::StopSoon => self.stop_soon(),
         }
     }
 }

@@ -117,7 +117,7 @@ impl Supervisor {
             streams,
             forwards,
             router: self.router.clone(),
-            room: self.room(),
+            capacity: self.capacity(),
         }));
     }
 }

@@ -23,7 +23,7 @@ fn event() -> impl Strategy<Value = Event> {
         },
     });
     prop_oneof![
-        4 => (source, any::<bool>()).prop_map(|(source, room)| Event::Present { source, room }),
+        4 => (source, offer()).prop_map(|(source, offer)| Event::Present { source, offer }),
         2 => Just(Event::Absent),
         1 => (0..3u8).prop_map(|id| Event::Left(id.to_string())),
         2 => (0..9i64, any::<bool>()).prop_map(|(out, muted)| status(out, muted)),
@@ -34,6 +34,10 @@ fn event() -> impl Strategy<Value = Event> {
         1 => any::<bool>().prop_map(|on| Event::Mute { target: None, on }),
         4 => Just(Event::Tick),
     ]
+}
+
+fn offer() -> impl Strategy<Value = Offer> {
+    prop_oneof![2 => Just(PLENTY), 1 => (0..4usize).prop_map(|n| Offer::Free(Halves::slots(n))), 1 => Just(Offer::Draining)]
 }
 
 proptest! {
