@@ -69,12 +69,17 @@ impl Aws {
         self.store(name, parameter, before.as_deref())
     }
 
-    /// Stores values for the deployment `name`, after one look at all that is there; the names of those that changed.
-    pub fn put_parameters(&self, name: &str, parameters: &[Parameter]) -> Result<Vec<String>> {
+    /// Stores values for the deployment `name` that are not `there` already, as [`Self::parameters`] tells; the names of those
+    /// that changed.
+    pub fn put_parameters(
+        &self,
+        name: &str,
+        parameters: &[Parameter],
+        there: &BTreeMap<String, String>,
+    ) -> Result<Vec<String>> {
         for parameter in parameters {
             check(name, parameter)?;
         }
-        let there = self.parameters(&prefix(name), true)?;
         let mut changed = Vec::new();
         for parameter in parameters {
             if self.store(name, parameter, there.get(&parameter.name).map(String::as_str))? {

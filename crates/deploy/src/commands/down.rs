@@ -14,7 +14,11 @@ impl Deploying {
         let aws = self.aws()?;
         let stack = aws.stack(self.name())?;
         if !down.yes {
-            let data = if down.delete_data { ", with recordings and models" } else { "" };
+            let data = if down.delete_data {
+                ", with recordings and models"
+            } else {
+                ""
+            };
             say(&format!(
                 "this ends {} in {}: every stream on air, the speech hosts, the keys{data}",
                 self.name(),

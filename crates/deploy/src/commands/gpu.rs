@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::{Deploying, say};
+use super::{Deploying, Stored, say};
 use crate::aws::Aws;
 use crate::config::{Gpu, Speech};
 use crate::runpod::{API, Host, ProxyTemplate, RunPod, State};
@@ -31,13 +31,13 @@ impl Deploying {
         }
     }
 
-    /// Brings the speech hosts about and lists them. `old` is a key that a new host has to accept too, `replace` asks for a
-    /// new host in any case, `streams` says that a streaming host is there and has to hear of it before an old one goes.
+    /// Brings the speech hosts about and lists them. Of the keys a new host accepts the second too; `replace` asks for a new
+    /// host in any case, `streams` says that a streaming host is there and has to hear of it before an old one goes.
     pub(super) fn speech_hosts(
         &self,
         aws: &Aws,
-        key: &Secret,
-        old: Option<&Secret>,
+        stored: &Stored,
+        (key, old): (&Secret, Option<&Secret>),
         replace: bool,
         streams: bool,
         changed: &mut Vec<String>,
@@ -47,7 +47,7 @@ impl Deploying {
                 if replace {
                     bail!("--replace-gpu is for a rented GPU; here speech.provider is none");
                 }
-                if self.list(aws, urls, false)? {
+                if self.list(aws, stored, urls, false)? {
                     changed.push("speech".into());
                 }
                 return Ok(());
@@ -69,7 +69,12 @@ impl Deploying {
             changed.push(format!("speech host {} ({})", hosts.current.id, hosts.current.gpu));
         }
         // Old hosts are not in it: sessions leave them.
-        if self.list(aws, std::slice::from_ref(&hosts.current.url), streams && is_moving)? {
+        if self.list(
+            aws,
+            stored,
+            std::slice::from_ref(&hosts.current.url),
+            streams && is_moving,
+        )? {
             changed.push("speech".into());
         }
         if is_moving {

@@ -24,6 +24,9 @@ pub(crate) struct Deploying {
     wanted: Deployment,
 }
 
+/// What the parameter store holds of a deployment.
+type Stored = BTreeMap<String, String>;
+
 /// A line of progress, beside what a command was asked for.
 fn say(line: &str) {
     eprintln!("{line}");
@@ -55,7 +58,7 @@ impl Deploying {
     }
 
     /// What the parameter store holds of this deployment, secrets too.
-    fn stored(&self, aws: &Aws) -> Result<BTreeMap<String, String>> {
+    fn stored(&self, aws: &Aws) -> Result<Stored> {
         aws.parameters(&aws::prefix(self.name()), true)
     }
 

@@ -25,7 +25,14 @@ impl Deploying {
                 match &self.wanted.speech {
                     // A host that takes both, then the other side.
                     Speech::Runpod(_) => {
-                        self.speech_hosts(&aws, &key, old.as_ref(), true, there.is_some(), &mut Vec::new())?;
+                        self.speech_hosts(
+                            &aws,
+                            &stored,
+                            (&key, old.as_ref()),
+                            true,
+                            there.is_some(),
+                            &mut Vec::new(),
+                        )?;
                     }
                     Speech::None { .. } => say(&format!(
                         "add {} to SPEECH_KEY of the speech hosts, beside the old one, before the streaming host takes the new \

@@ -1,6 +1,5 @@
 //! `status`: what runs, whether it is what was released, where to publish and to watch.
 
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::Deploying;
+use super::{Deploying, Stored};
 use crate::aws::{self, Aws, HostState, Release, Stack};
 use crate::registry::hex;
 use crate::secrets::NAMES;
@@ -21,19 +20,23 @@ impl Deploying {
     /// `status`.
     pub(crate) fn status(&self) -> Result<()> {
         let aws = self.aws()?;
-        self.show(&aws)
+        let stack = aws.stack(self.name())?;
+        self.show(&aws, stack.as_ref())
     }
 
     /// The same, after another command.
-    pub(super) fn show(&self, aws: &Aws) -> Result<()> {
+    pub(super) fn show(&self, aws: &Aws, stack: Option<&Stack>) -> Result<()> {
         let stored = self.stored(aws)?;
-        match aws.stack(self.name())? {
+        match stack {
             None => println!("streams: there is no stack {} in {}", self.name(), aws.region()),
-            Some(stack) => self.show_streams(&stack, &stored)?,
+            Some(stack) => self.show_streams(stack, &stored)?,
         }
         for state in self.gpu_states()? {
             let host = &state.host;
-            println!("speech: {} {} in {}, {}", state.name, host.gpu, host.data_center, state.status);
+            println!(
+                "speech: {} {} in {}, {}",
+                state.name, host.gpu, host.data_center, state.status
+            );
             println!("  image {}", host.image);
             match (&state.health, &state.problem) {
                 (_, Some(problem)) => println!("  {problem}"),
@@ -50,13 +53,20 @@ impl Deploying {
         Ok(())
     }
 
-    fn show_streams(&self, stack: &Stack, stored: &BTreeMap<String, String>) -> Result<()> {
+    fn show_streams(&self, stack: &Stack, stored: &Stored) -> Result<()> {
         let output = |name: &str| stack.outputs.get(name).map(String::as_str).unwrap_or("?");
-        println!("streams: {} at {}, stack {}", output("Instance"), output("Address"), stack.status);
+        println!(
+            "streams: {} at {}, stack {}",
+            output("Instance"),
+            output("Address"),
+            stack.status
+        );
         let release = stored.get("release").map(|json| Release::parse(json)).transpose()?;
         let state = stored.get("state").map(|json| HostState::parse(json)).transpose()?;
         match (&release, &state) {
-            (Some(release), Some(state)) => differences(release, state, stored).iter().for_each(|line| println!("  {line}")),
+            (Some(release), Some(state)) => differences(release, state, stored)
+                .iter()
+                .for_each(|line| println!("  {line}")),
             _ => println!("  the host has not said anything yet"),
         }
         let (rtmp, watch) = match &self.wanted.streams.domain {
@@ -82,7 +92,7 @@ impl Deploying {
     }
 
     /// The ids of what is on air.
-    pub(super) fn on_air(&self, stored: &BTreeMap<String, String>) -> Result<Vec<String>> {
+    pub(super) fn on_air(&self, stored: &Stored) -> Result<Vec<String>> {
         let ids = self.streams(stored)?;
         let is_on = |stream: &&Value| !matches!(stream["state"].as_str(), Some("ended" | "refused") | None);
         Ok(ids
@@ -92,21 +102,23 @@ impl Deploying {
             .collect())
     }
 
-    fn streams(&self, stored: &BTreeMap<String, String>) -> Result<Vec<Value>> {
+    fn streams(&self, stored: &Stored) -> Result<Vec<Value>> {
         let domain = self
             .wanted
             .streams
             .domain
             .as_deref()
             .context("only with a domain, since the API is not open without TLS")?;
-        let key = stored.get("secrets/media_api_key").context("there is no media_api_key")?;
+        let key = stored
+            .get("secrets/media_api_key")
+            .context("there is no media_api_key")?;
         let answer = get(&format!("https://{domain}/v1/streams"), Some(key))?;
         Ok(answer["streams"].as_array().cloned().unwrap_or_default())
     }
 }
 
 /// How the host differs from what was released.
-fn differences(release: &Release, state: &HostState, stored: &BTreeMap<String, String>) -> Vec<String> {
+fn differences(release: &Release, state: &HostState, stored: &Stored) -> Vec<String> {
     let mut lines = Vec::new();
     let health = if state.healthy { "healthy" } else { "NOT healthy" };
     match state.release.as_deref() {
@@ -121,12 +133,18 @@ fn differences(release: &Release, state: &HostState, stored: &BTreeMap<String, S
     for (service, image) in &release.images {
         match state.images.get(service).filter(|running| !running.is_empty()) {
             Some(running) if running == image => lines.push(format!("{service} {}", digest(image))),
-            Some(running) => lines.push(format!("{service} {} runs, {} is wanted", digest(running), digest(image))),
+            Some(running) => lines.push(format!(
+                "{service} {} runs, {} is wanted",
+                digest(running),
+                digest(image)
+            )),
             None => lines.push(format!("{service} does not run")),
         }
     }
     let waits = |(name, _): &&(&str, &str)| {
-        let wanted = stored.get(&format!("secrets/{name}")).map(|key| hex(&Sha256::digest(key))[..12].to_owned());
+        let wanted = stored
+            .get(&format!("secrets/{name}"))
+            .map(|key| hex(&Sha256::digest(key))[..12].to_owned());
         wanted.is_some() && state.secrets.get(*name) != wanted.as_ref()
     };
     for (name, _) in NAMES.iter().filter(waits) {
@@ -145,9 +163,22 @@ fn digest(image: &str) -> &str {
 }
 
 fn stream_line(stream: &Value) -> String {
-    let text = |pointer: &str| stream.pointer(pointer).and_then(Value::as_str).unwrap_or("?").to_owned();
-    let lag = stream.pointer("/dub/lag_ms/p95").map_or(String::new(), |lag| format!(", dub lag p95 {lag} ms"));
-    format!("stream {}: {}, engine {}{lag}", text("/id"), text("/state"), text("/engine"))
+    let text = |pointer: &str| {
+        stream
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or("?")
+            .to_owned()
+    };
+    let lag = stream
+        .pointer("/dub/lag_ms/p95")
+        .map_or(String::new(), |lag| format!(", dub lag p95 {lag} ms"));
+    format!(
+        "stream {}: {}, engine {}{lag}",
+        text("/id"),
+        text("/state"),
+        text("/engine")
+    )
 }
 
 /// What a speech host says of itself, for anybody.
@@ -173,12 +204,19 @@ fn get(url: &str, key: Option<&str>) -> Result<Value> {
         request = request.header("authorization", format!("Bearer {key}"));
     }
     let mut text = String::new();
-    request.call()?.into_body().into_reader().take(MAX_BODY).read_to_string(&mut text)?;
+    request
+        .call()?
+        .into_body()
+        .into_reader()
+        .take(MAX_BODY)
+        .read_to_string(&mut text)?;
     serde_json::from_str(&text).context("the answer is no JSON")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
@@ -197,7 +235,11 @@ mod tests {
         for says in [
             &format!("release {} is wanted, old runs, healthy", release.id),
             &format!("media sha256:{}", "a".repeat(64)),
-            &format!("mediamtx sha256:{} runs, sha256:{} is wanted", "c".repeat(64), "b".repeat(64)),
+            &format!(
+                "mediamtx sha256:{} runs, sha256:{} is wanted",
+                "c".repeat(64),
+                "b".repeat(64)
+            ),
             "the new speech_key is not in use yet",
             "places: 1.5 of 8 in use",
             "waits for 2",

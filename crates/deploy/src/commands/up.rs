@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::{Deploying, say};
+use super::{Deploying, Stored, say};
 use crate::aws::{self, Aws, HostState, Release, Stack};
 use crate::cli::Up;
 use crate::registry::hex;
@@ -61,10 +61,11 @@ impl Deploying {
         let mut parameters = wanted::files()?;
         aws.delete_named(&aws::prefix(self.name()), &wanted::left_over(&stored, &parameters))?;
         parameters.push(wanted::plain("release", release.json()));
-        changed.extend(aws.put_parameters(self.name(), &parameters)?);
+        changed.extend(aws.put_parameters(self.name(), &parameters, &stored)?);
 
         let speech_key = keys.get("speech_key").context("there is no key for the speech hosts")?;
-        self.speech_hosts(&aws, speech_key, None, up.replace_gpu, there.is_some(), &mut changed)?;
+        let keys = (speech_key, None);
+        self.speech_hosts(&aws, &stored, keys, up.replace_gpu, there.is_some(), &mut changed)?;
 
         let wanted = aws.wanted(self.name(), &self.wanted.streams, there.as_ref())?;
         let deployed = aws
@@ -86,7 +87,7 @@ impl Deploying {
             true => say("nothing had to be changed"),
             false => say(&format!("changed: {}", changed.join(", "))),
         }
-        self.show(&aws)?;
+        self.show(&aws, Some(&deployed.stack))?;
         match &self.wanted.streams.domain {
             // Its ports are TLS's alone: nothing goes out in the clear meanwhile.
             Some(domain) if !tls => bail!(
@@ -118,7 +119,7 @@ impl Deploying {
             .is_ok_and(|mut found| found.any(|found| found.ip().to_string() == *address))
     }
 
-    fn say_what_is_cut(&self, stored: &std::collections::BTreeMap<String, String>) -> Result<()> {
+    fn say_what_is_cut(&self, stored: &Stored) -> Result<()> {
         let Some(state) = stored.get("state").map(|json| HostState::parse(json)).transpose()? else {
             return Ok(());
         };
@@ -178,9 +179,10 @@ impl Deploying {
     }
 
     /// Stores the list of speech hosts; with `wait` until the streaming host has it.
-    pub(super) fn list(&self, aws: &Aws, urls: &[String], wait: bool) -> Result<bool> {
+    pub(super) fn list(&self, aws: &Aws, stored: &Stored, urls: &[String], wait: bool) -> Result<bool> {
         let list = wanted::speech_list(urls);
-        let changed = aws.put_parameter(self.name(), &wanted::plain("speech", list.clone()))?;
+        let parameter = wanted::plain("speech", list.clone());
+        let changed = !aws.put_parameters(self.name(), &[parameter], stored)?.is_empty();
         if !wait {
             return Ok(changed);
         }

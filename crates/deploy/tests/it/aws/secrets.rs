@@ -33,11 +33,18 @@ fn parameters_are_stored_once_read_back_and_deleted_and_no_secret_is_in_an_argum
     ];
     // More than one page holds.
     wanted.extend((0..12).map(|n| parameter(&format!("more/{n}"), "x", Kind::Text)));
-    assert_eq!(aws.put_parameters("demo", &wanted).unwrap().len(), wanted.len());
+    assert_eq!(
+        aws.put_parameters("demo", &wanted, &BTreeMap::new()).unwrap().len(),
+        wanted.len()
+    );
 
     // A second run changes nothing and writes nothing.
     let before = client.calls().len();
-    assert!(aws.put_parameters("demo", &wanted).unwrap().is_empty());
+    assert!(
+        aws.put_parameters("demo", &wanted, &aws.parameters(&prefix("demo"), true).unwrap())
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(client.calls()[before..], ["ssm get-parameters-by-path"]);
     assert!(!aws.put_parameter("demo", &wanted[0]).unwrap());
 
@@ -81,7 +88,7 @@ fn an_empty_value_and_one_that_is_too_long_are_not_sent() {
     for (wrong, word) in [(long, "at most 8192"), (empty, "empty")] {
         let error = client
             .aws
-            .put_parameters("demo", &[good.clone(), wrong.clone()])
+            .put_parameters("demo", &[good.clone(), wrong.clone()], &BTreeMap::new())
             .unwrap_err();
         assert!(error.to_string().contains(word), "{error:#}");
         assert!(client.aws.put_parameter("demo", &wrong).is_err());
