@@ -50,6 +50,7 @@ impl Config {
                 "ALLOW_OPEN: found 1, expected 0 or not set, since DOMAIN is {domain}: what other machines reach needs keys"
             ));
         }
+        problems.extend(blank_secrets(vars));
 
         let value = |name: &str| {
             let changed = changes.iter().find(|change| change.name == name);
@@ -98,6 +99,19 @@ fn or_problem<T>(found: Result<Option<T>, String>, problems: &mut Vec<String>) -
 
 fn set(is_set: bool) -> &'static str {
     if is_set { "set, not shown" } else { "not set" }
+}
+
+/// A user's password that is set to nothing was meant to be one: MediaMTX would take any.
+fn blank_secrets(vars: &Vars) -> impl Iterator<Item = String> {
+    let names = vars
+        .iter()
+        .filter(|(_, value)| value.is_empty())
+        .filter_map(|(name, _)| name.to_str());
+    let secrets = names.filter(|name| {
+        let field = name.strip_prefix(USERS).and_then(|rest| rest.split_once('_'));
+        field.is_some_and(|(_index, field)| matches!(field, "PASS" | "PASS_FILE"))
+    });
+    secrets.map(|name| format!("{name}: found nothing, expected a secret, or the variable not to be set at all"))
 }
 
 /// As the services judge it: only the local mode can be open.

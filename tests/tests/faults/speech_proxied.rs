@@ -10,6 +10,8 @@ use dragoman_tests::skipped;
 use dragoman_tests::third_party::Certificate;
 use dragoman_tests::tls::TlsEnd;
 
+/// No single look at a scene is longer.
+const LOOK: Duration = Duration::from_secs(10);
 /// What a silent connection is lost after, and what is said in that time waits: two utterances more may come late.
 const LATE_BY_SILENCE: u64 = 2;
 
@@ -48,7 +50,9 @@ fn proxied(name: &str, every: Duration, cuts: u64) -> Result<()> {
     let (first, late, lost) = (connects(&scene), scene.outcomes("late"), count(&scene));
     scene.begin();
     for cut in 1..=cuts {
-        scene.watch(every.as_secs_f64())?;
+        for _ in 0..every.as_secs() / LOOK.as_secs() {
+            scene.watch(LOOK.as_secs_f64())?;
+        }
         match cut {
             3 => relay.forget(),
             _ => relay.cut(),

@@ -264,6 +264,20 @@ fn exec_lists_all_problems_and_runs_nothing() {
 }
 
 #[test]
+fn exec_refuses_a_password_that_is_nothing() {
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let empty = empty.path().to_str().unwrap();
+    for (field, value) in [("PASS", ""), ("PASS_FILE", ""), ("PASS_FILE", empty)] {
+        let name = format!("MTX_AUTHINTERNALUSERS_1_{field}");
+        let args = ["exec", "--only", "MTX_", "--", "/bin/echo", "ran"];
+        let output = hook(&args, &[(&name, value)]).output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(64), 0));
+        let text = stderr(&output);
+        assert!(text.contains(&format!("\n  {name}: ")), "{name}={value}: {text}");
+    }
+}
+
+#[test]
 fn check_config_says_all_that_exec_would_refuse() {
     let good = hook(&["--check-config"], &[("MEDIA_API_KEY", "the-key")])
         .output()

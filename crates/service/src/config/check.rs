@@ -237,7 +237,8 @@ impl Check {
         self.parse(name, raw, NO_URL.clone(), &expected, |text| parse::url(text, schemes))
     }
 
-    /// A list of URLs with one of `schemes`, separated by commas, blanks or lines; `default` is written as the variable would be.
+    /// A list of URLs with one of `schemes`, separated by commas, blanks or lines; `default` is written as the variable
+    /// would be.
     pub fn urls(&mut self, name: &str, raw: Option<String>, default: &str, schemes: &[&str]) -> Vec<Url> {
         let expected = format!("URLs that start with {}, separated by commas", schemes_text(schemes));
         let raw = raw.or_else(|| Some(default.to_owned()));
