@@ -71,9 +71,10 @@ impl Ci {
         let seconds = self.demo_seconds.to_string();
         let report_argument = report.display().to_string();
         let soak_minutes = self.soak_minutes.to_string();
-        let steps: [(&str, Vec<&str>); 8] = [
+        let steps: [(&str, Vec<&str>); 9] = [
             ("tests", vec!["xtask", "test"]),
             ("compose", vec!["xtask", "test", "--docker"]),
+            ("rehearsal", vec!["xtask", "rehearse"]),
             ("format", vec!["fmt", "--all", "--check"]),
             (
                 "lints",
