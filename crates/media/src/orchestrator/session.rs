@@ -17,7 +17,6 @@
 
 use std::time::Duration;
 
-use super::codecs::Pull;
 use super::restarts::Ledger;
 use super::room::{Halves, Offer};
 use super::settings::Settings;
@@ -32,7 +31,7 @@ mod tests;
 
 pub(crate) use judging::is_stream_id;
 use judging::turned_away;
-pub(crate) use state::{Effect, Event, Gone, Life, Plan, Policy, Refusal, RefusalKind, Slot, Source, State, Then};
+pub(crate) use state::{Effect, Event, Gone, Life, Plan, Policy, RefusalKind, Slot, Source, State, Then};
 
 /// A worker that a human restarts gets this long to close its programmes cleanly.
 const RESTART_DRAIN: Duration = Duration::from_secs(1);

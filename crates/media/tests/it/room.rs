@@ -27,7 +27,10 @@ async fn draining(service: &Service) {
 #[tokio::test]
 async fn a_target_beyond_the_first_takes_half_a_slot() {
     let service = Service::start_with(&[("MEDIA_MAX_STREAMS", "3")]).await;
-    assert_eq!(service.get("/capacity").await, json!({"slots": 3, "used": 0, "draining": false}));
+    assert_eq!(
+        service.get("/capacity").await,
+        json!({"slots": 3, "used": 0, "draining": false})
+    );
     service.router.remember("1", "targets=es,fr");
     service.router.publish("a", "1");
     service.live("a").await;
@@ -37,7 +40,10 @@ async fn a_target_beyond_the_first_takes_half_a_slot() {
     assert!(metric(&service, "dragoman_media_free_slots 0.5").await);
     service.router.publish("c", "3");
     let full = refused(&service, "c", "no room").await;
-    assert_eq!(full["reason"], "no room: this stream takes 1 of the slots for streams, and 0.5 are free");
+    assert_eq!(
+        full["reason"],
+        "no room: this stream takes 1 of the slots for streams, and 0.5 are free"
+    );
     service.router.unpublish("b");
     service.live("c").await;
 }
@@ -48,7 +54,10 @@ async fn a_drain_cuts_nobody_and_ends_the_service_with_0() {
     service.router.publish("a", "1");
     let before = service.live("a").await;
     let (status, capacity) = service.request(Method::POST, "/v1/drain", None).await;
-    assert_eq!((status, capacity), (202, json!({"slots": 8, "used": 1, "draining": true})));
+    assert_eq!(
+        (status, capacity),
+        (202, json!({"slots": 8, "used": 1, "draining": true}))
+    );
     assert_eq!(service.request(Method::GET, "/healthz", None).await.0, 200);
     let (status, ready) = service.request(Method::GET, "/readyz", None).await;
     assert_eq!((status, &ready["status"]), (503, &json!("draining")));
@@ -59,15 +68,23 @@ async fn a_drain_cuts_nobody_and_ends_the_service_with_0() {
     // Its publisher blinks: that is no new stream.
     service.router.unpublish("a");
     service.hook("not-ready", "a", "1", "").await;
-    service.stream("a", "it is reconnecting", |s| s["state"] == "reconnecting").await;
+    service
+        .stream("a", "it is reconnecting", |s| s["state"] == "reconnecting")
+        .await;
     service.router.publish("a", "3");
     let after = service.live("a").await;
-    assert_eq!((pid_of(&after), &after["session"]), (pid_of(&before), &before["session"]));
+    assert_eq!(
+        (pid_of(&after), &after["session"]),
+        (pid_of(&before), &before["session"])
+    );
 
     // The wish outlives the orchestrator.
     let orchestrator = service.orchestrator();
     signal(orchestrator, Signal::KILL);
-    eventually("it is gone", || async { cmdline(orchestrator).is_empty().then_some(()) }).await;
+    eventually("it is gone", || async {
+        cmdline(orchestrator).is_empty().then_some(())
+    })
+    .await;
     eventually("the next one answers", || async {
         reqwest::get(format!("{}/healthz", service.url)).await.ok().map(|_| ())
     })
@@ -129,7 +146,10 @@ async fn sigterm_lets_streams_go_on_until_they_end() {
     // The next orchestrator goes on with what is left of it.
     let orchestrator = service.orchestrator();
     signal(orchestrator, Signal::KILL);
-    eventually("it is gone", || async { cmdline(orchestrator).is_empty().then_some(()) }).await;
+    eventually("it is gone", || async {
+        cmdline(orchestrator).is_empty().then_some(())
+    })
+    .await;
     eventually("the next one answers", || async {
         reqwest::get(format!("{}/healthz", service.url)).await.ok().map(|_| ())
     })

@@ -3,6 +3,7 @@ mod random;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::state::Refusal;
 use super::*;
 use crate::control::{ProgrammeStatus, WorkerState, exit};
 
