@@ -130,14 +130,14 @@ impl Lifecycle {
     /// [`Lifecycle::run`] with the exit code as a number.
     pub async fn run_to_code(self, mut signals: Signals) -> u8 {
         tokio::select! {
-            name = signals.next() => tracing::info!(signal = name, "stopping"),
+            name = signals.recv() => tracing::info!(signal = name, "stopping"),
             () = self.soft.cancelled() => tracing::info!("stopping"),
         }
         self.soft.cancel();
         self.tracker.close();
         tokio::select! {
             () = self.tracker.wait() => {}
-            name = signals.next() => tracing::warn!(signal = name, tasks = self.tracker.len(), "not waiting any longer"),
+            name = signals.recv() => tracing::warn!(signal = name, tasks = self.tracker.len(), "not waiting any longer"),
             () = tokio::time::sleep(self.grace) => {
                 tracing::warn!(tasks = self.tracker.len(), "the grace period is over");
             }
@@ -201,7 +201,7 @@ impl Signals {
     }
 
     /// Waits for the next one; for ever when there will be none.
-    pub fn next(&mut self) -> Pin<Box<dyn Future<Output = &'static str> + Send + '_>> {
+    pub fn recv(&mut self) -> Pin<Box<dyn Future<Output = &'static str> + Send + '_>> {
         Box::pin(async {
             match self.0.recv().await {
                 Some(name) => name,

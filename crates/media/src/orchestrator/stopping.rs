@@ -19,7 +19,7 @@ pub(super) async fn relay(
 ) {
     let (mut name, drain) = match begun {
         Some(left) => ("SIGTERM", left),
-        None => (signals.next().await, drain),
+        None => (signals.recv().await, drain),
     };
     if !drain.is_zero() && supervisor.send(Command::StopSoon).await.is_ok() {
         tracing::info!(
@@ -28,11 +28,11 @@ pub(super) async fn relay(
             "draining: no further streams; those on air go on for a while"
         );
         tokio::select! {
-            next = signals.next() => name = next,
+            next = signals.recv() => name = next,
             () = tokio::time::sleep(drain) => tracing::warn!("streams are still on air, they are ended now"),
         }
     }
     while lifecycle.send(name).await.is_ok() {
-        name = signals.next().await;
+        name = signals.recv().await;
     }
 }

@@ -156,7 +156,7 @@ impl Supervisor {
     pub(crate) async fn run(mut self, mut truths: mpsc::Receiver<Truth>, stop: CancellationToken) -> bool {
         let mut stopping = false;
         let mut measure_at = Instant::now();
-        while !(stopping && self.streams.values().all(|stream| !stream.machine.has_worker())) && !self.is_drained() {
+        while !(self.is_drained() || stopping && self.streams.values().all(|stream| !stream.machine.has_worker())) {
             let tick_at = self.streams.values().filter_map(|s| s.machine.next_tick()).min();
             let tick_at = tick_at.map_or_else(|| measure_at + MEASURE_EVERY, |at| self.epoch + at);
             let wake = tokio::select! {
