@@ -113,14 +113,24 @@ impl Collector for Streams {
             (vec![("state", state.name().to_owned())], count as f64)
         });
         gauges(&mut encoder, "streams", "Streams by state", by_state)?;
-        let reachable = ConstGauge::new(i64::from(snapshot.router.reachable));
-        let kind = reachable.metric_type();
-        reachable.encode(encoder.encode_descriptor("router_reachable", "Whether the router answers", None, kind)?)?;
-        let capacity = snapshot.capacity;
-        let free = [(vec![], capacity.free().as_slots())];
-        gauges(&mut encoder, "free_slots", "Slots that further streams may take", free)?;
-        let draining = [(vec![], f64::from(u8::from(capacity.draining)))];
-        gauges(&mut encoder, "draining", "Whether no further stream is taken", draining)?;
+        let flag = |on: bool| f64::from(u8::from(on));
+        let (reachable, capacity) = (snapshot.router.reachable, snapshot.capacity);
+        for (name, help, value) in [
+            ("router_reachable", "Whether the router answers", flag(reachable)),
+            (
+                "free_slots",
+                "Slots that further streams may take",
+                capacity.free().as_slots(),
+            ),
+            (
+                "draining",
+                "Whether no further stream is taken",
+                flag(capacity.draining),
+            ),
+        ] {
+            let gauge = ConstGauge::new(value);
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
 
         // Streams that are over would be told of for as long as they are remembered.
         let streams: Vec<&StreamView> = streams.into_iter().filter(|view| view.worker.is_some()).collect();
