@@ -132,7 +132,10 @@ fn served(setup: &Setup) -> String {
         .spawn()
         .unwrap();
     let mut said = String::new();
-    for line in BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok) {
+    for line in BufReader::new(child.stderr.take().unwrap())
+        .lines()
+        .map_while(Result::ok)
+    {
         said += &line;
         said.push('\n');
         if line.contains("listening") {
@@ -148,11 +151,17 @@ fn served(setup: &Setup) -> String {
 fn a_service_that_fetches_first_downloads_once() {
     let setup = Setup::new();
     let said = served(&setup);
-    assert!(said.contains("listening") && said.contains("files downloaded"), "{said}");
+    assert!(
+        said.contains("listening") && said.contains("files downloaded"),
+        "{said}"
+    );
     assert!(setup.blob().exists());
     let asked = setup.hub.downloads().len();
     let said = served(&setup);
-    assert!(said.contains("listening") && said.contains("everything is there"), "{said}");
+    assert!(
+        said.contains("listening") && said.contains("everything is there"),
+        "{said}"
+    );
     assert_eq!(setup.hub.downloads().len(), asked);
 
     fs::remove_dir_all(setup.home.path().join("hub")).unwrap();

@@ -139,7 +139,10 @@ fn with_a_key_only_its_holder_is_served() -> Result<()> {
     ensure!(capacity.status() == StatusCode::OK, "the capacity needs no key");
     let drain = format!("{}/v1/drain", stack.media_url());
     for request in [client.post(&drain), client.delete(&drain)] {
-        ensure!(request.send()?.status() == StatusCode::UNAUTHORIZED, "drain without key");
+        ensure!(
+            request.send()?.status() == StatusCode::UNAUTHORIZED,
+            "drain without key"
+        );
     }
     let dub = format!("{}/v1/dub", stack.speech_url());
     ensure!(
