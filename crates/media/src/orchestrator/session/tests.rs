@@ -236,8 +236,7 @@ fn a_draining_service_goes_on_with_what_is_on_air_and_takes_nothing_else() {
     // Back within the grace, and with a new worker.
     machine.on(Event::Absent, ms(2000));
     machine.on(offered("2", ""), ms(3000));
-    machine.on(crash(), ms(4000));
-    plan(&machine.on(offered("2", ""), ms(60_000)));
+    plan(&machine.on(crash(), ms(4000)));
     // Other settings are another stream.
     machine.on(offered("3", "target=de"), ms(70_000));
     machine.on(Event::Gone(Gone::Bye(exit::ENDED, "drained".into())), ms(71_000));
