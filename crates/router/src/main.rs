@@ -44,6 +44,9 @@ struct Arguments {
     /// Its key, sent as bearer token.
     #[arg(long)]
     hook_key: Option<String>,
+    /// As ALLOW_OPEN=1, where the environment is another's: a host that is rehearsed without MediaMTX.
+    #[arg(long)]
+    open: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -95,8 +98,9 @@ fn configure(arguments: Arguments) -> Result<(Config, telemetry::Options), confi
     let mut check = Check::new();
     let variables: Raw = Vars::new(std::env::vars_os()).read(&mut check);
     let log = telemetry::Options::check(&mut check, variables.log, variables.log_format);
-    let allow_open = check.flag("ALLOW_OPEN", variables.allow_open);
+    let allow_open = check.flag("ALLOW_OPEN", variables.allow_open) || arguments.open;
     let Arguments {
+        open: _,
         check_config: _,
         rtmp,
         http,

@@ -31,6 +31,7 @@ use self::store::{REGION, Store};
 use self::wires::{HOST, METADATA, OUTSIDE, OUTSIDE_TOO, Wires};
 use crate::material::run;
 use crate::project::docker;
+use crate::skipped;
 
 /// Where `cargo xtask rehearse` says what the system image is called.
 pub const SYSTEM_IMAGE: &str = "DRAGOMAN_SYSTEM_IMAGE";
@@ -194,15 +195,47 @@ impl Rig {
         let version = env!("CARGO_PKG_VERSION");
         // The one that trusts our authority, as the public ones are trusted in production.
         let media = self.derive("media", &format!("dragoman-media:{version}"), true, &[])?;
-        let mediamtx = self
-            .registry
-            .push(&format!("dragoman-mediamtx:{version}"), "dragoman-mediamtx")?;
+        let mediamtx = self.router(&format!("dragoman-mediamtx:{version}"))?;
         self.images = json!({"mediamtx": mediamtx, "media": media});
         self.release("000000000001", &self.images.clone(), false)
     }
 
-    /// Pushes an image with another one as its base.
+    /// Pushes the router's image. The one that stands in for MediaMTX has no keys and says so, so it has to be told that the
+    /// rehearsal knows.
+    fn router(&self, image: &str) -> Result<String> {
+        let name = "dragoman-mediamtx";
+        let entrypoint = run(&mut docker(&[
+            "inspect",
+            "--format",
+            "{{json .Config.Entrypoint}}",
+            image,
+        ]))?;
+        let mut entrypoint: Vec<String> = serde_json::from_slice(&entrypoint)?;
+        if !entrypoint.iter().any(|word| word.ends_with("/dragoman-router")) {
+            return self.registry.push(image, name);
+        }
+        skipped::note(
+            "rehearsal: keys of the router",
+            "no MediaMTX: the router that stands in has none",
+        );
+        entrypoint.push("--open".into());
+        let change = format!("ENTRYPOINT {}", json!(entrypoint));
+        self.derived(name, "router", image, false, &[&change])
+    }
+
+    /// Pushes an image of the media service with another one as its base.
     pub fn derive(&self, name: &str, base: &str, with_authority: bool, changes: &[&str]) -> Result<String> {
+        self.derived("dragoman-media", name, base, with_authority, changes)
+    }
+
+    fn derived(
+        &self,
+        repository: &str,
+        name: &str,
+        base: &str,
+        with_authority: bool,
+        changes: &[&str],
+    ) -> Result<String> {
         let id = run(&mut docker(&["create", base]))?;
         let id = String::from_utf8_lossy(&id).trim().to_owned();
         if with_authority {
@@ -217,7 +250,7 @@ impl Rig {
         }
         run(commit.args([&id, &tag]))?;
         run(&mut docker(&["rm", &id]))?;
-        self.registry.push(&tag, "dragoman-media")
+        self.registry.push(&tag, repository)
     }
 
     /// Asks for a release.

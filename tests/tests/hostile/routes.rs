@@ -25,6 +25,8 @@ enum Asks {
 /// Crate, path as it is written there, methods, whose key.
 const ROUTES: &[(&str, &str, &[&str], Asks)] = &[
     ("media", "/", &["get"], Asks::Nothing),
+    ("media", "/capacity", &["get"], Asks::Nothing),
+    ("media", "/v1/drain", &["post", "delete"], Asks::Media),
     ("media", "/v1/mediamtx/events/{event}", &["post"], Asks::Media),
     ("media", "/v1/streams", &["get"], Asks::Media),
     ("media", "/v1/streams/{id}", &["get"], Asks::Media),
@@ -137,6 +139,10 @@ fn each_route_opens_to_its_own_key_and_to_no_other() -> Result<()> {
         {
             let url = format!("{base}{path}");
             for (what, header, right) in headers(*asks) {
+                if right && (path.as_str(), *method) == ("/v1/drain", "post") {
+                    // It ends a service without streams: the media service's own tests ask for it.
+                    continue;
+                }
                 let mut request = client.request(Method::from_bytes(method.to_uppercase().as_bytes())?, &url);
                 if let Some(header) = &header {
                     request = request.header("Authorization", header);
